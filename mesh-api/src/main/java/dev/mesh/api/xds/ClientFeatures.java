@@ -1,0 +1,13 @@
+package dev.mesh.api.xds;
+
+/// Values of `node.client_features` and node metadata keys by which a client says what it can do.
+public final class ClientFeatures {
+    /// The client stages a push and activates it at its [dev.mesh.api.proto.v1.PushCommit].
+    public static final String PUSH_COMMIT = "mesh.push_commit";
+
+    /// The client takes virtual hosts one by one (VHDS): boolean in `node.metadata`, because real Envoy
+    /// lets its user set metadata but not features.
+    public static final String VHDS_METADATA = "MESH_VHDS";
+
+    private ClientFeatures() {}
+}
