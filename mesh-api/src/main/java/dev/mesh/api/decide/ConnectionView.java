@@ -29,5 +29,6 @@ public interface ConnectionView {
     List<String> applicationProtocols();
 
     /// The verified identity of the peer's certificate (URI SAN first, else DNS SAN, else subject), or null.
-    @Nullable String peerPrincipal();
+    @Nullable
+    String peerPrincipal();
 }

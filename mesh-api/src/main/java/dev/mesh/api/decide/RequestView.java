@@ -20,7 +20,8 @@ public interface RequestView {
     /// `:method`, `:authority`, `:path` and `:scheme`.
     ///
     /// @param lowerCaseName in lower case
-    @Nullable String header(String lowerCaseName);
+    @Nullable
+    String header(String lowerCaseName);
 
     /// How many times the header stands in the request.
     int headerCount(String lowerCaseName);

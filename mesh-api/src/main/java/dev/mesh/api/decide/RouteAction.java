@@ -40,8 +40,13 @@ public sealed interface RouteAction {
     /// @param host empty = the request's
     /// @param port 0 = the request's, or none where the scheme changes
     /// @param scheme empty = the request's
-    record Redirect(int status, String scheme, String host, int port, @Nullable PathRewrite path, boolean stripQuery)
-            implements RouteAction {}
+    record Redirect(
+            int status,
+            String scheme,
+            String host,
+            int port,
+            @Nullable PathRewrite path,
+            boolean stripQuery) implements RouteAction {}
 
     /// Answer at once.
     record DirectResponse(int status, String body) implements RouteAction {}
@@ -102,7 +107,9 @@ public sealed interface RouteAction {
     }
 
     record MaxStreamDuration(
-            @Nullable Duration max, @Nullable Duration grpcTimeoutHeaderMax, @Nullable Duration grpcTimeoutHeaderOffset) {}
+            @Nullable Duration max,
+            @Nullable Duration grpcTimeoutHeaderMax,
+            @Nullable Duration grpcTimeoutHeaderOffset) {}
 
     /// `envoy.config.route.v3.RetryPolicy` with defaults filled in.
     ///

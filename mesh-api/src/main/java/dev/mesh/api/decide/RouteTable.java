@@ -21,10 +21,12 @@ public interface RouteTable {
     /// Clusters that any route may name, in order; without those read from headers.
     Set<String> clusterNames();
 
-    @Nullable VirtualHost virtualHost(String authority, @Nullable Trace trace);
+    @Nullable
+    VirtualHost virtualHost(String authority, @Nullable Trace trace);
 
     /// The first matching route of the virtual host.
-    @Nullable Route route(VirtualHost host, RequestView request, RandomGenerator random, @Nullable Trace trace);
+    @Nullable
+    Route route(VirtualHost host, RequestView request, RandomGenerator random, @Nullable Trace trace);
 
     /// Replaces virtual hosts of equal name, adds the others, and takes away the removed ones.
     ///

@@ -9,7 +9,11 @@ import org.jspecify.annotations.Nullable;
 /// @param routes first match wins
 /// @param requireTls what plain HTTP gets: nothing, or a redirect to https
 public record VirtualHost(
-        String name, List<String> domains, List<Route> routes, RequireTls requireTls, @Nullable Provenance provenance) {
+        String name,
+        List<String> domains,
+        List<Route> routes,
+        RequireTls requireTls,
+        @Nullable Provenance provenance) {
     public VirtualHost {
         domains = List.copyOf(domains);
         routes = List.copyOf(routes);

@@ -9,7 +9,11 @@ import org.jspecify.annotations.Nullable;
 /// @param message what is wrong and what was expected: `130 (expected: 0-100)`
 /// @param position where it stands, or null if the object did not come from a file
 public record Finding(
-        Code code, @Nullable ResourceRef about, String path, String message, @Nullable SourcePosition position) {
+        Code code,
+        @Nullable ResourceRef about,
+        String path,
+        String message,
+        @Nullable SourcePosition position) {
 
     public Severity severity() {
         return code.severity();

@@ -4,8 +4,7 @@ package dev.mesh.api.finding;
 ///
 /// @param group API group without version; empty for the core group
 /// @param namespace empty for cluster-scoped kinds
-public record ResourceRef(String group, String kind, String namespace, String name)
-        implements Comparable<ResourceRef> {
+public record ResourceRef(String group, String kind, String namespace, String name) implements Comparable<ResourceRef> {
     private static final java.util.Comparator<ResourceRef> ORDER = java.util.Comparator.comparing(ResourceRef::group)
             .thenComparing(ResourceRef::kind)
             .thenComparing(ResourceRef::namespace)
