@@ -1,0 +1,55 @@
+package dev.mesh.pilot.model;
+
+import java.util.List;
+import java.util.Map;
+
+/// Who asks for configuration: what the first request of an xDS stream says of itself
+/// (`envoy.config.core.v3.Node`, with Istio's metadata keys).
+///
+/// @param id `<type>~<ip>~<workload>.<namespace>~<namespace>.svc.cluster.local`
+/// @param addresses IP addresses of the workload; the first is the one in the id
+/// @param namespace that the workload lives in
+/// @param labels of the workload (metadata LABELS); selectors are matched against them
+/// @param interception how traffic reaches the proxy (metadata INTERCEPTION_MODE)
+/// @param outboundAddress where a sidecar in mode NONE binds its outbound listeners (metadata
+///     MESH_OUTBOUND_ADDRESS); empty = `127.0.0.1`
+/// @param applicationPorts in mode NONE, service port → port that the application really listens on, on
+///     127.0.0.1 (metadata MESH_APPLICATION_PORTS); a port that is not in it is itself
+/// @param vhds whether virtual hosts are sent one by one
+/// @param pushCommit whether each push ends with a PushCommit
+public record ProxyNode(
+        String id,
+        Type type,
+        List<String> addresses,
+        String namespace,
+        String cluster,
+        Map<String, String> labels,
+        String region,
+        String zone,
+        String subzone,
+        Interception interception,
+        String outboundAddress,
+        Map<Integer, Integer> applicationPorts,
+        boolean vhds,
+        boolean pushCommit) {
+    public ProxyNode {
+        addresses = List.copyOf(addresses);
+        labels = Map.copyOf(labels);
+        applicationPorts = Map.copyOf(applicationPorts);
+    }
+
+    public enum Type {
+        SIDECAR,
+        /// A gateway: edge or inside the mesh.
+        ROUTER,
+        /// A gRPC library as client (metadata GENERATOR=grpc): gets api_listeners.
+        PROXYLESS
+    }
+
+    public enum Interception {
+        /// Traffic comes to bound ports.
+        NONE,
+        REDIRECT,
+        TPROXY
+    }
+}
