@@ -1,0 +1,43 @@
+package dev.mesh.proxy.cluster;
+
+import io.netty.handler.ssl.SslContext;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/// What connections to a cluster need to know of its configuration. Immutable.
+///
+/// @param connectTimeout default 5 s
+/// @param http how requests are sent
+/// @param http1IdleTimeout idle pooled connections are closed after it (default 1 h; zero = never)
+/// @param maxRequestsPerConnection 0 = no limit
+/// @param maxConcurrentStreams HTTP/2 streams per connection at most (and what the peer allows)
+/// @param bufferLimit `per_connection_buffer_limit_bytes`, default 1 MiB
+/// @param tls null = plaintext
+/// @param sni server name to send; empty = none, unless `autoSni`
+/// @param altStatName name in statistics
+public record ClusterSpec(
+        String name,
+        String altStatName,
+        Duration connectTimeout,
+        HttpVersion http,
+        Duration http1IdleTimeout,
+        Duration maxConnectionDuration,
+        int maxRequestsPerConnection,
+        int maxConcurrentStreams,
+        int initialStreamWindow,
+        int initialConnectionWindow,
+        int bufferLimit,
+        @Nullable SslContext tls,
+        String sni,
+        boolean autoSni) {
+
+    /// Which version of HTTP the upstream is spoken to with.
+    public enum HttpVersion {
+        HTTP_1,
+        HTTP_2,
+        /// The downstream request's.
+        SAME_AS_DOWNSTREAM,
+        /// By ALPN; needs TLS.
+        AUTO
+    }
+}

@@ -1,0 +1,18 @@
+package dev.mesh.proxy.http;
+
+/// Hears what happens on a downstream connection.
+public interface ServerConnectionListener {
+    /// A request began.
+    ///
+    /// @return who hears the rest of it
+    StreamListener onRequest(ServerStream stream, RequestHead head, boolean end);
+
+    /// The codec refused a request before it was one, and has answered (HTTP/1) or reset it (HTTP/2) itself.
+    ///
+    /// @param status what was answered; 0 if the connection or stream was just closed
+    /// @param detail Envoy's response code detail, such as `http1.codec_error`
+    void onProtocolError(Protocol protocol, int status, String detail);
+
+    /// The connection is gone; every open stream heard `onReset` before.
+    void onClosed();
+}

@@ -1,0 +1,5 @@
+/// **upstream**: connections to one host, and pools of them per event loop.
+@NullMarked
+package dev.mesh.proxy.upstream;
+
+import org.jspecify.annotations.NullMarked;
