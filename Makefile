@@ -1,12 +1,20 @@
 # Run `make` to see what there is. Everything finds a JDK 25 by itself and brings its own Maven.
 MVN := ./scripts/mvn -B -ntp
+HOME_DIR := target/home
 .DEFAULT_GOAL := help
-.PHONY: help build test fmt golden quick
+.PHONY: help demo build test quick fmt golden interop bench dist clean
 
 help: ## shows this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{sub(/:.*/, "", $$1); printf "  make %-10s %s\n", $$1, $$2}'
 
-test: ## unit and in-process tests of all modules, with all checks
+demo: build ## runs the shop: a whole mesh on this machine, from examples/shop
+	@exec $(HOME_DIR)/bin/meshctl up examples/shop
+
+build: ## builds the programs into target/home (bin/meshctl, bin/mesh-pilot, bin/mesh-proxy), with AOT caches
+	$(MVN) -q -Dquick -DskipTests package
+	./scripts/assemble $(HOME_DIR)
+
+test: ## all checks, and the unit and in-process tests of all modules
 	$(MVN) verify
 
 quick: ## compiles and tests without formatter and lint (the inner loop)
@@ -17,3 +25,7 @@ fmt: ## formats all Java sources
 
 golden: ## rewrites golden files; review them with git diff
 	$(MVN) -Dquick -Dgolden=rewrite test
+
+clean: ## removes what was built
+	$(MVN) clean
+	rm -rf $(HOME_DIR)
