@@ -37,6 +37,12 @@ public interface HttpFilter {
         return Status.CONTINUE;
     }
 
+    /// Downstream takes more again (true) or is full (false). For terminal filters.
+    default void onResponseWritable(boolean writable) {}
+
+    /// What downstream sent in one go has been handed on. For terminal filters.
+    default void onRequestReadComplete() {}
+
     /// The stream is over, however it ended.
     default void onDestroy() {}
 

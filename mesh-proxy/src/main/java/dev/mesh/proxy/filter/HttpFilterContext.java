@@ -5,8 +5,10 @@ import dev.mesh.api.decide.Route;
 import dev.mesh.api.decide.RouteTable;
 import dev.mesh.api.decide.VirtualHost;
 import dev.mesh.proxy.http.HeaderMap;
+import dev.mesh.proxy.http.ResponseHead;
 import dev.mesh.proxy.stream.ResponseFlag;
 import dev.mesh.proxy.stream.StreamInfo;
+import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
@@ -20,6 +22,9 @@ public interface HttpFilterContext {
     RequestView requestView();
 
     RandomGenerator random();
+
+    /// Bytes that may be kept for this stream before its peer is paused.
+    int bufferLimit();
 
     /// The table that this stream pinned when it began; null if there is none.
     @Nullable
@@ -36,9 +41,10 @@ public interface HttpFilterContext {
 
     /// What `bindPerRoute` made of this filter's configuration on the route, or null.
     @Nullable
-    Object perRouteConfig();
+    Object perRouteConfig(HttpFilter self);
 
-    /// Answers in the upstream's place; the filters of the response direction still see it.
+    /// Answers in the upstream's place; the filters of the response direction still see it. If a response
+    /// has begun, the stream is reset instead.
     ///
     /// @param headers added to the response
     /// @param detail Envoy's response code detail
@@ -47,4 +53,29 @@ public interface HttpFilterContext {
     void continueRequest();
 
     void continueResponse();
+
+    /// The response, from the terminal filter; it goes through the other filters in reverse order.
+    void responseHead(ResponseHead head, boolean end);
+
+    /// A 1xx; passes no filter.
+    void informational(ResponseHead head);
+
+    /// Takes over `data`.
+    void responseData(ByteBuf data, boolean end);
+
+    void responseTrailers(HeaderMap trailers);
+
+    /// The response cannot be finished: the downstream stream is reset.
+    void resetResponse(String detail);
+
+    /// Counted: stops or resumes what comes from downstream.
+    void pauseRequest(boolean pause);
+
+    /// Whether downstream takes more.
+    boolean responseWritable();
+
+    void flushResponse();
+
+    /// Whether the client may upgrade to this by what the connection manager says.
+    boolean upgradeAllowed(String upgrade);
 }

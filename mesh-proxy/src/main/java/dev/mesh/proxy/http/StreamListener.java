@@ -17,4 +17,7 @@ public interface StreamListener {
 
     /// The peer takes more again (true) or is full (false).
     void onWritable(boolean writable);
+
+    /// What was read from the socket in one go has been delivered: a good time to flush what was made of it.
+    default void onReadComplete() {}
 }

@@ -1,0 +1,14 @@
+package dev.mesh.proxy.codec;
+
+/// What an HTTP/1 codec takes from its peer.
+///
+/// @param maxHeadBytes start line and headers together; also of trailers
+/// @param maxHeaders count of headers
+/// @param enableTrailers whether trailers are handed on; otherwise they are read and dropped (Envoy's default)
+/// @param acceptHttp10 server only: otherwise HTTP/1.0 is answered with 426
+/// @param defaultHostForHttp10 authority of an HTTP/1.0 request without Host; empty = refuse it
+public record Http1Limits(
+        int maxHeadBytes, int maxHeaders, boolean enableTrailers, boolean acceptHttp10, String defaultHostForHttp10) {
+    /// Envoy's defaults.
+    public static final Http1Limits DEFAULT = new Http1Limits(60 * 1024, 100, false, false, "");
+}

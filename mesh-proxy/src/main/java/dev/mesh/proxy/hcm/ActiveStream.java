@@ -1,0 +1,661 @@
+package dev.mesh.proxy.hcm;
+
+import dev.mesh.api.decide.ConnectionView;
+import dev.mesh.api.decide.RequestView;
+import dev.mesh.api.decide.Route;
+import dev.mesh.api.decide.RouteTable;
+import dev.mesh.api.decide.VirtualHost;
+import dev.mesh.proxy.filter.HttpFilter;
+import dev.mesh.proxy.filter.HttpFilterContext;
+import dev.mesh.proxy.http.HeaderMap;
+import dev.mesh.proxy.http.Protocol;
+import dev.mesh.proxy.http.RequestHead;
+import dev.mesh.proxy.http.ResetReason;
+import dev.mesh.proxy.http.ResponseHead;
+import dev.mesh.proxy.http.ServerStream;
+import dev.mesh.proxy.http.StreamListener;
+import dev.mesh.proxy.stream.ResponseFlag;
+import dev.mesh.proxy.stream.StreamInfo;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.EventLoop;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.random.RandomGenerator;
+import org.jspecify.annotations.Nullable;
+
+/// One request on its way through the filters, and its response on the way back. Event loop only.
+///
+/// A filter that stops a direction keeps what comes after it in a queue here; meanwhile the side that sends is
+/// paused, so the queue holds at most what was under way.
+final class ActiveStream implements StreamListener, HttpFilterContext, RequestView {
+    private final HttpConnection http;
+    private final ServerStream downstream;
+    private final RequestHead head;
+    private final StreamInfo info;
+    private final HttpFilter[] filters;
+    private final Settings settings;
+    private final @Nullable RouteTable table;
+
+    private @Nullable Route route;
+    private @Nullable VirtualHost virtualHost;
+    private boolean routed;
+
+    private int requestStoppedAt = -1;
+    private int responseStoppedAt = -1;
+    private final ArrayDeque<Object> requestQueue = new ArrayDeque<>(0);
+    private final ArrayDeque<Object> responseQueue = new ArrayDeque<>(0);
+    private boolean requestEnded;
+    private boolean responseStarted;
+    private boolean responseEnded;
+    private boolean over;
+    private long lastActivity;
+
+    // Marks the end behind queued data.
+    private static final Object END = new Object();
+
+    ActiveStream(HttpConnection http, ServerStream downstream, RequestHead head, long id) {
+        this.http = http;
+        this.downstream = downstream;
+        this.head = head;
+        this.settings = http.manager.settings;
+        this.table = settings.routes().get();
+        long now = System.nanoTime();
+        lastActivity = now;
+        info = new StreamInfo(http.connection.view(), System.currentTimeMillis(), now);
+        info.protocol = head.protocol();
+        info.request = head;
+        info.listenerName = http.connection.listenerName();
+        info.filterChainName = http.connection.filterChainName();
+        info.connectionId = http.connection.id();
+        info.streamId = id;
+        filters = new HttpFilter[settings.filters().size()];
+        for (int i = 0; i < filters.length; i++) {
+            filters[i] = settings.filters().get(i).bound().newFilter();
+        }
+        http.manager.stats.rqTotal.inc();
+        http.manager.stats.rqActive.inc();
+        if (head.protocol() == Protocol.HTTP_2) {
+            http.manager.stats.rqHttp2Total.inc();
+        } else {
+            http.manager.stats.rqHttp1Total.inc();
+        }
+    }
+
+    void start(boolean end) {
+        requestEnded = end;
+        if (end) {
+            info.requestEndNanos = info.startNanos;
+        }
+        var refusal = RequestRules.apply(settings, http.connection, head, info);
+        if (refusal != null) {
+            localReply(refusal.status(), "", refusal.headers(), null, refusal.detail());
+            return;
+        }
+        requestHead(0, end);
+    }
+
+    // ---- request direction ----
+
+    private void requestHead(int from, boolean end) {
+        for (int i = from; i < filters.length && !over; i++) {
+            if (filters[i].onRequestHead(head, end, this) == HttpFilter.Status.STOP && i < filters.length - 1) {
+                requestStoppedAt = i;
+                downstream.pauseReading(true);
+                if (end) {
+                    requestQueue.add(END);
+                }
+                return;
+            }
+            if (responseStarted && i < filters.length - 1) {
+                return; // answered by this filter: nobody else needs to see the request
+            }
+        }
+    }
+
+    @Override
+    public void onData(ByteBuf data, boolean end) {
+        touch();
+        if (over) {
+            data.release();
+            return;
+        }
+        info.bytesReceived += data.readableBytes();
+        if (end) {
+            requestEnded = true;
+            info.requestEndNanos = lastActivity;
+        }
+        if (requestStoppedAt >= 0) {
+            requestQueue.add(data);
+            if (end) {
+                requestQueue.add(END);
+            }
+            return;
+        }
+        requestData(0, data, end);
+    }
+
+    private void requestData(int from, ByteBuf data, boolean end) {
+        int last = filters.length - 1;
+        for (int i = from; i < last; i++) {
+            if (filters[i].onRequestData(data, end, this) == HttpFilter.Status.STOP) {
+                requestStoppedAt = i;
+                downstream.pauseReading(true);
+                requestQueue.add(data);
+                if (end) {
+                    requestQueue.add(END);
+                }
+                return;
+            }
+            if (over) {
+                data.release();
+                return;
+            }
+        }
+        filters[last].onRequestData(data, end, this);
+    }
+
+    @Override
+    public void onTrailers(HeaderMap trailers) {
+        touch();
+        if (over) {
+            return;
+        }
+        requestEnded = true;
+        info.requestEndNanos = lastActivity;
+        if (requestStoppedAt >= 0) {
+            requestQueue.add(trailers);
+            return;
+        }
+        requestTrailers(0, trailers);
+    }
+
+    private void requestTrailers(int from, HeaderMap trailers) {
+        for (int i = from; i < filters.length && !over; i++) {
+            if (filters[i].onRequestTrailers(trailers, this) == HttpFilter.Status.STOP && i < filters.length - 1) {
+                requestStoppedAt = i;
+                requestQueue.add(trailers);
+                return;
+            }
+        }
+    }
+
+    @Override
+    public void continueRequest() {
+        if (requestStoppedAt < 0 || over) {
+            return;
+        }
+        int next = requestStoppedAt + 1;
+        requestStoppedAt = -1;
+        boolean endWithHead = requestQueue.size() == 1 && requestQueue.peek() == END;
+        if (endWithHead) {
+            requestQueue.clear();
+        }
+        requestHead(next, endWithHead);
+        while (!requestQueue.isEmpty() && requestStoppedAt < 0 && !over) {
+            Object item = requestQueue.poll();
+            if (item instanceof ByteBuf data) {
+                boolean end = requestQueue.peek() == END;
+                if (end) {
+                    requestQueue.poll();
+                }
+                requestData(next, data, end);
+            } else if (item instanceof HeaderMap trailers) {
+                requestTrailers(next, trailers);
+            }
+        }
+        downstream.pauseReading(false);
+        onReadComplete();
+    }
+
+    @Override
+    public void onReadComplete() {
+        if (!over) {
+            filters[filters.length - 1].onRequestReadComplete();
+        }
+    }
+
+    // ---- response direction ----
+
+    @Override
+    public void informational(ResponseHead informational) {
+        if (!over && !responseStarted) {
+            downstream.informational(informational);
+        }
+    }
+
+    @Override
+    public void responseHead(ResponseHead response, boolean end) {
+        touch();
+        if (over || responseStarted) {
+            return;
+        }
+        responseStarted = true;
+        info.response = response;
+        info.responseCode = response.status();
+        responseHead(filters.length - 2, response, end);
+    }
+
+    private void responseHead(int from, ResponseHead response, boolean end) {
+        for (int i = from; i >= 0; i--) {
+            if (filters[i].onResponseHead(response, end, this) == HttpFilter.Status.STOP) {
+                responseStoppedAt = i;
+                responseQueue.add(response);
+                if (end) {
+                    responseQueue.add(END);
+                }
+                return;
+            }
+        }
+        ResponseRules.apply(settings, head, response);
+        info.responseCode = response.status();
+        if (end) {
+            responseEnded = true;
+        }
+        downstream.response(response, end);
+        if (end) {
+            finish();
+        }
+    }
+
+    @Override
+    public void responseData(ByteBuf data, boolean end) {
+        touch();
+        if (over || responseEnded) {
+            data.release();
+            return;
+        }
+        if (responseStoppedAt >= 0) {
+            responseQueue.add(data);
+            if (end) {
+                responseQueue.add(END);
+            }
+            return;
+        }
+        responseData(filters.length - 2, data, end);
+    }
+
+    private void responseData(int from, ByteBuf data, boolean end) {
+        for (int i = from; i >= 0; i--) {
+            if (filters[i].onResponseData(data, end, this) == HttpFilter.Status.STOP) {
+                responseStoppedAt = i;
+                responseQueue.add(data);
+                if (end) {
+                    responseQueue.add(END);
+                }
+                return;
+            }
+        }
+        info.bytesSent += data.readableBytes();
+        if (end) {
+            responseEnded = true;
+        }
+        downstream.data(data, end);
+        if (end) {
+            finish();
+        }
+    }
+
+    @Override
+    public void responseTrailers(HeaderMap trailers) {
+        touch();
+        if (over || responseEnded) {
+            return;
+        }
+        if (responseStoppedAt >= 0) {
+            responseQueue.add(trailers);
+            return;
+        }
+        responseTrailers(filters.length - 2, trailers);
+    }
+
+    private void responseTrailers(int from, HeaderMap trailers) {
+        for (int i = from; i >= 0; i--) {
+            if (filters[i].onResponseTrailers(trailers, this) == HttpFilter.Status.STOP) {
+                responseStoppedAt = i;
+                responseQueue.add(trailers);
+                return;
+            }
+        }
+        info.responseTrailers = trailers;
+        responseEnded = true;
+        downstream.trailers(trailers);
+        finish();
+    }
+
+    @Override
+    public void continueResponse() {
+        if (responseStoppedAt < 0 || over) {
+            return;
+        }
+        int next = responseStoppedAt - 1;
+        responseStoppedAt = -1;
+        while (!responseQueue.isEmpty() && responseStoppedAt < 0 && !over) {
+            Object item = responseQueue.poll();
+            boolean end = responseQueue.peek() == END;
+            if (end) {
+                responseQueue.poll();
+            }
+            switch (item) {
+                case ResponseHead response -> responseHead(next, response, end);
+                case ByteBuf data -> responseData(next, data, end);
+                case HeaderMap trailers -> responseTrailers(next, trailers);
+                default -> throw new IllegalStateException("queued: " + item.getClass());
+            }
+        }
+        downstream.flush();
+    }
+
+    @Override
+    public void localReply(int status, String body, HeaderMap headers, @Nullable ResponseFlag flag, String detail) {
+        if (over) {
+            return;
+        }
+        if (flag != null) {
+            info.flag(flag);
+        }
+        info.responseCodeDetails = detail;
+        if (responseStarted) {
+            resetResponse(detail);
+            return;
+        }
+        info.localReplyBody = body;
+        boolean grpc = LocalReplies.isGrpc(head);
+        var response = LocalReplies.head(grpc, status, body, headers);
+        boolean end = grpc || body.isEmpty() || head.method().equals("HEAD");
+        responseHead(response, end);
+        if (!end && !over) {
+            ByteBuf bytes = http.channel.alloc().buffer(body.length());
+            bytes.writeCharSequence(body, StandardCharsets.UTF_8);
+            responseData(bytes, true);
+        }
+        downstream.flush();
+    }
+
+    @Override
+    public void resetResponse(String detail) {
+        if (over) {
+            return;
+        }
+        if (info.responseCodeDetails.isEmpty() || info.responseCodeDetails.equals("via_upstream")) {
+            info.responseCodeDetails = detail;
+        }
+        http.manager.stats.rqTxReset.inc();
+        downstream.reset(ResetReason.LOCAL_RESET);
+        finish();
+    }
+
+    // ---- end ----
+
+    @Override
+    public void onReset(ResetReason reason, String detail) {
+        if (over) {
+            return;
+        }
+        if (reason == ResetReason.PROTOCOL_ERROR) {
+            info.flag(ResponseFlag.DOWNSTREAM_PROTOCOL_ERROR);
+        } else {
+            info.flag(
+                    reason == ResetReason.REMOTE_RESET || reason == ResetReason.REMOTE_REFUSED
+                            ? ResponseFlag.DOWNSTREAM_REMOTE_RESET
+                            : ResponseFlag.DOWNSTREAM_CONNECTION_TERMINATION);
+        }
+        info.responseCodeDetails = detail;
+        http.manager.stats.rqRxReset.inc();
+        if (!responseStarted) {
+            info.responseCode = 0;
+        }
+        finish();
+    }
+
+    private void finish() {
+        if (over) {
+            return;
+        }
+        over = true;
+        info.endNanos = System.nanoTime();
+        for (HttpFilter filter : filters) {
+            filter.onDestroy();
+        }
+        release(requestQueue);
+        release(responseQueue);
+        http.manager.stats.rqActive.dec();
+        http.manager.stats.response(info.responseCode);
+        http.manager.stats.rqTime.record((info.endNanos - info.startNanos) / 1_000_000);
+        var logs = settings.accessLogs();
+        for (int i = 0; i < logs.size(); i++) {
+            logs.get(i).log(info);
+        }
+        http.ended(this);
+    }
+
+    private static void release(ArrayDeque<Object> queue) {
+        for (Object item : queue) {
+            if (item instanceof ByteBuf data) {
+                data.release();
+            }
+        }
+        queue.clear();
+    }
+
+    /// @return nanoseconds until it must be looked at again
+    long checkTimeouts(long now) {
+        long next = Long.MAX_VALUE;
+        long idleLimit = idleTimeoutNanos();
+        if (idleLimit > 0) {
+            long left = idleLimit - (now - lastActivity);
+            if (left <= 0) {
+                http.manager.stats.rqIdleTimeout.inc();
+                timeOut(requestEnded ? 504 : 408, ResponseFlag.STREAM_IDLE_TIMEOUT, "stream_idle_timeout");
+                return next;
+            }
+            next = left;
+        }
+        if (settings.requestTimeout().isPositive() && !requestEnded) {
+            long left = settings.requestTimeout().toNanos() - (now - info.startNanos);
+            if (left <= 0) {
+                http.manager.stats.rqTimeout.inc();
+                timeOut(408, null, "request_overall_timeout");
+                return next;
+            }
+            next = Math.min(next, left);
+        }
+        if (settings.maxStreamDuration().isPositive()) {
+            long left = settings.maxStreamDuration().toNanos() - (now - info.startNanos);
+            if (left <= 0) {
+                timeOut(504, ResponseFlag.DURATION_TIMEOUT, "max_duration_timeout");
+                return next;
+            }
+            next = Math.min(next, left);
+        }
+        return next;
+    }
+
+    private long idleTimeoutNanos() {
+        Route taken = route;
+        if (taken != null
+                && taken.action() instanceof dev.mesh.api.decide.RouteAction.Forward forward
+                && forward.idleTimeout() != null) {
+            return forward.idleTimeout().toNanos();
+        }
+        return settings.streamIdleTimeout().toNanos();
+    }
+
+    private void timeOut(int status, @Nullable ResponseFlag flag, String detail) {
+        localReply(status, status == 408 ? "" : "stream timeout", new HeaderMap(), flag, detail);
+    }
+
+    private void touch() {
+        lastActivity = System.nanoTime();
+    }
+
+    // ---- what filters ask ----
+
+    @Override
+    public EventLoop eventLoop() {
+        return http.channel.eventLoop();
+    }
+
+    @Override
+    public StreamInfo stream() {
+        return info;
+    }
+
+    @Override
+    public RequestView requestView() {
+        return this;
+    }
+
+    @Override
+    public RandomGenerator random() {
+        return ThreadLocalRandom.current();
+    }
+
+    @Override
+    public int bufferLimit() {
+        return http.connection.bufferLimit();
+    }
+
+    @Override
+    public @Nullable RouteTable routeTable() {
+        return table;
+    }
+
+    @Override
+    public @Nullable VirtualHost virtualHost() {
+        route();
+        return virtualHost;
+    }
+
+    @Override
+    public @Nullable Route route() {
+        if (!routed) {
+            routed = true;
+            if (table != null) {
+                virtualHost = table.virtualHost(head.authority(), null);
+                info.virtualHost = virtualHost;
+                if (virtualHost != null) {
+                    route = table.route(virtualHost, this, random(), null);
+                    info.route = route;
+                }
+            }
+            if (route == null) {
+                http.manager.stats.noRoute.inc();
+            }
+        }
+        return route;
+    }
+
+    @Override
+    public void clearRoute() {
+        routed = false;
+        route = null;
+        virtualHost = null;
+    }
+
+    @Override
+    public @Nullable Object perRouteConfig(HttpFilter self) {
+        Route taken = route();
+        if (taken == null || taken.perFilterConfig().isEmpty()) {
+            return null;
+        }
+        for (int i = 0; i < filters.length; i++) {
+            if (filters[i] == self) {
+                var filter = settings.filters().get(i);
+                var config = taken.perFilterConfig().get(filter.name());
+                return config == null ? null : http.manager.perRoute(filter.factory(), config);
+            }
+        }
+        return null;
+    }
+
+    @Override
+    public void pauseRequest(boolean pause) {
+        if (!over) {
+            downstream.pauseReading(pause);
+        }
+    }
+
+    @Override
+    public boolean responseWritable() {
+        return downstream.isWritable();
+    }
+
+    @Override
+    public void flushResponse() {
+        downstream.flush();
+    }
+
+    @Override
+    public void onWritable(boolean writable) {
+        if (!over) {
+            filters[filters.length - 1].onResponseWritable(writable);
+        }
+    }
+
+    @Override
+    public boolean upgradeAllowed(String upgrade) {
+        return settings.upgrades().contains(upgrade);
+    }
+
+    // ---- RequestView ----
+
+    @Override
+    public String method() {
+        return head.method();
+    }
+
+    @Override
+    public String scheme() {
+        return head.scheme();
+    }
+
+    @Override
+    public String authority() {
+        return head.authority();
+    }
+
+    @Override
+    public String path() {
+        return head.path();
+    }
+
+    @Override
+    public @Nullable String header(String name) {
+        if (!name.isEmpty() && name.charAt(0) == ':') {
+            return switch (name) {
+                case ":method" -> head.method();
+                case ":authority" -> head.authority();
+                case ":path" -> head.path();
+                case ":scheme" -> head.scheme();
+                default -> null;
+            };
+        }
+        return name.equals("host") ? head.authority() : head.headers().joined(name);
+    }
+
+    @Override
+    public int headerCount(String name) {
+        if (!name.isEmpty() && name.charAt(0) == ':') {
+            return header(name) == null ? 0 : 1;
+        }
+        return head.headers().count(name);
+    }
+
+    @Override
+    public String headerAt(String name, int index) {
+        if (!name.isEmpty() && name.charAt(0) == ':') {
+            String value = header(name);
+            if (value != null && index == 0) {
+                return value;
+            }
+            throw new IndexOutOfBoundsException(name + "[" + index + "]");
+        }
+        return head.headers().get(name, index);
+    }
+
+    @Override
+    public ConnectionView connection() {
+        return http.connection.view();
+    }
+}

@@ -1,0 +1,81 @@
+package dev.mesh.proxy.hcm;
+
+import dev.mesh.api.decide.RouteTable;
+import dev.mesh.proxy.codec.Http1Limits;
+import dev.mesh.proxy.codec.Http2Limits;
+import dev.mesh.proxy.filter.AccessLogger;
+import dev.mesh.proxy.filter.HttpFilter;
+import dev.mesh.proxy.filter.HttpFilterFactory;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/// A checked `envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`, with
+/// Envoy's defaults filled in. Durations of zero are off.
+///
+/// @param routes newest route table; null while there is none
+/// @param upgrades lower case, that are on for routes which do not say otherwise
+record Settings(
+        String statPrefix,
+        Codec codec,
+        Http1Limits http1,
+        Http2Limits http2,
+        Supplier<@Nullable RouteTable> routes,
+        List<Filter> filters,
+        List<AccessLogger> accessLogs,
+        String serverName,
+        ServerHeader serverHeader,
+        Duration idleTimeout,
+        Duration streamIdleTimeout,
+        Duration requestTimeout,
+        Duration requestHeadersTimeout,
+        Duration maxConnectionDuration,
+        Duration maxStreamDuration,
+        Duration drainTimeout,
+        boolean useRemoteAddress,
+        int xffTrustedHops,
+        boolean skipXffAppend,
+        boolean generateRequestId,
+        boolean preserveExternalRequestId,
+        boolean alwaysSetRequestIdInResponse,
+        boolean normalizePath,
+        boolean mergeSlashes,
+        EscapedSlashes escapedSlashes,
+        Underscores underscores,
+        boolean stripMatchingPort,
+        boolean stripAnyPort,
+        boolean stripTrailingDot,
+        Set<String> upgrades,
+        String via,
+        int maxRequestsPerConnection) {
+
+    enum Codec {
+        AUTO,
+        HTTP_1,
+        HTTP_2
+    }
+
+    enum ServerHeader {
+        OVERWRITE,
+        APPEND_IF_ABSENT,
+        PASS_THROUGH
+    }
+
+    enum EscapedSlashes {
+        KEEP,
+        REJECT,
+        UNESCAPE_AND_REDIRECT,
+        UNESCAPE_AND_FORWARD
+    }
+
+    enum Underscores {
+        ALLOW,
+        REJECT_REQUEST,
+        DROP_HEADER
+    }
+
+    /// @param name as configured: the key of its per-route configuration
+    record Filter(String name, HttpFilterFactory factory, HttpFilter.Bound bound) {}
+}

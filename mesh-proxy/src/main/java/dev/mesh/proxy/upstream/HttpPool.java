@@ -1,0 +1,304 @@
+package dev.mesh.proxy.upstream;
+
+import dev.mesh.api.decide.RouteAction.Priority;
+import dev.mesh.proxy.cluster.CircuitBreaker;
+import dev.mesh.proxy.cluster.Cluster;
+import dev.mesh.proxy.cluster.ClusterSpec;
+import dev.mesh.proxy.cluster.Host;
+import dev.mesh.proxy.codec.Http1ClientCodec;
+import dev.mesh.proxy.codec.Http1Limits;
+import dev.mesh.proxy.codec.Http2ClientCodec;
+import dev.mesh.proxy.codec.Http2Limits;
+import dev.mesh.proxy.http.ClientConnection;
+import dev.mesh.proxy.http.ClientStream;
+import io.netty.channel.Channel;
+import io.netty.channel.ConnectTimeoutException;
+import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.Future;
+import java.net.InetSocketAddress;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/// Connections of one event loop to one host. HTTP/1: a connection serves one request at a time, the one used
+/// last is used first. HTTP/2: one connection until its streams are exhausted. Event loop only.
+public final class HttpPool implements ClientConnection.Observer {
+    private static final int MAX_CONCURRENT_DEFAULT = 1024;
+
+    private final EventLoop loop;
+    private final Connector connector;
+    private final Cluster cluster;
+    private final Host host;
+    private final boolean http2;
+    private final CircuitBreaker breaker;
+    private final List<Pooled> connections = new ArrayList<>();
+    private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
+    private int connecting;
+    private boolean draining;
+
+    HttpPool(EventLoop loop, Connector connector, Cluster cluster, Host host, boolean http2, Priority priority) {
+        this.loop = loop;
+        this.connector = connector;
+        this.cluster = cluster;
+        this.host = host;
+        this.http2 = http2;
+        this.breaker = cluster.circuitBreaker(priority);
+    }
+
+    /// Asks for a stream.
+    ///
+    /// @return cancels the wait; does nothing once the callback was called
+    public Runnable acquire(PoolCallback callback, String sni) {
+        for (int i = connections.size() - 1; i >= 0; i--) {
+            Pooled pooled = connections.get(i);
+            if (pooled.connection.available() > 0) {
+                ClientStream stream = pooled.connection.newStream(callback.listener());
+                if (stream != null) {
+                    pooled.idleSince = 0;
+                    if (i != connections.size() - 1 && !http2) {
+                        connections.remove(i);
+                        connections.add(pooled);
+                    }
+                    callback.onStream(stream, pooled.connection, pooled.localAddress);
+                    return () -> {};
+                }
+            }
+        }
+        if (!breaker.tryPending()) {
+            cluster.stats().rqPendingOverflow.inc();
+            callback.onFailure(PoolFailure.OVERFLOW, "");
+            return () -> {};
+        }
+        var waiter = new Waiting(callback);
+        waiting.add(waiter);
+        cluster.stats().rqPendingTotal.inc();
+        cluster.stats().rqPendingActive.inc();
+        connectIfNeeded(sni);
+        return waiter::cancel;
+    }
+
+    private void connectIfNeeded(String sni) {
+        int coming = connecting * (http2 ? Math.max(1, streamsPerConnection()) : 1);
+        if (waiting.isEmpty() || coming >= waiting.size()) {
+            return;
+        }
+        if (!breaker.tryConnection()) {
+            cluster.stats().cxOverflow.inc();
+            // A pool without any connection always may open one: else nothing would ever be served.
+            if (!connections.isEmpty() || connecting > 0) {
+                return;
+            }
+            connect(sni, false);
+            return;
+        }
+        connect(sni, true);
+    }
+
+    private int streamsPerConnection() {
+        return cluster.spec().maxConcurrentStreams() > 0
+                ? cluster.spec().maxConcurrentStreams()
+                : MAX_CONCURRENT_DEFAULT;
+    }
+
+    private void connect(String sni, boolean counted) {
+        connecting++;
+        Future<Channel> connected = connector.connect(loop, cluster, host, sni);
+        connected.addListener(done -> {
+            connecting--;
+            if (done.isSuccess()) {
+                onConnected(connected.getNow(), sni, counted);
+            } else {
+                if (counted) {
+                    breaker.connectionClosed();
+                }
+                Throwable cause = done.cause();
+                onConnectFailed(cause, sni);
+            }
+        });
+    }
+
+    private void onConnectFailed(@Nullable Throwable cause, String sni) {
+        boolean timeout = cause instanceof ConnectTimeoutException;
+        String detail = cause == null || cause.getMessage() == null ? "connect failed" : cause.getMessage();
+        // Everybody who could have had this connection is told; who came for another one in the meantime waits on.
+        var failed = new ArrayList<Waiting>();
+        while (!waiting.isEmpty() && waiting.size() > connecting) {
+            failed.add(waiting.poll());
+        }
+        for (Waiting waiter : failed) {
+            if (waiter.end()) {
+                cluster.stats().rqPendingFailureEject.inc();
+                waiter.callback.onFailure(timeout ? PoolFailure.CONNECT_TIMEOUT : PoolFailure.CONNECT_FAILURE, detail);
+            }
+        }
+        connectIfNeeded(sni);
+    }
+
+    private void onConnected(Channel channel, String sni, boolean counted) {
+        ClientConnection connection;
+        var spec = cluster.spec();
+        if (http2) {
+            var codec = Http2ClientCodec.create(limits(spec), spec.maxRequestsPerConnection());
+            channel.pipeline().addLast(codec);
+            connection = codec;
+            cluster.stats().cxHttp2Total.inc();
+        } else {
+            var codec = new Http1ClientCodec(Http1Limits.DEFAULT, spec.maxRequestsPerConnection());
+            channel.pipeline().addLast(codec);
+            connection = codec;
+            cluster.stats().cxHttp1Total.inc();
+        }
+        if (counted) {
+            channel.closeFuture().addListener(closed -> breaker.connectionClosed());
+        }
+        connection.observer(this);
+        connections.add(new Pooled(connection, (InetSocketAddress) channel.localAddress()));
+        if (draining) {
+            connection.drain();
+        }
+        serveWaiting();
+        connectIfNeeded(sni);
+        startIdleTimer(connection);
+    }
+
+    private static Http2Limits limits(ClusterSpec spec) {
+        var usual = Http2Limits.DEFAULT;
+        return new Http2Limits(
+                spec.maxConcurrentStreams() > 0 ? spec.maxConcurrentStreams() : usual.maxConcurrentStreams(),
+                spec.initialStreamWindow() > 0 ? spec.initialStreamWindow() : usual.streamWindow(),
+                spec.initialConnectionWindow() > 0 ? spec.initialConnectionWindow() : usual.connectionWindow(),
+                usual.maxHeaderBytes(),
+                usual.maxHeaders());
+    }
+
+    private void serveWaiting() {
+        while (!waiting.isEmpty()) {
+            Pooled free = null;
+            for (int i = connections.size() - 1; i >= 0 && free == null; i--) {
+                if (connections.get(i).connection.available() > 0) {
+                    free = connections.get(i);
+                }
+            }
+            if (free == null) {
+                return;
+            }
+            Waiting next = waiting.poll();
+            if (!next.end()) {
+                continue;
+            }
+            ClientStream stream = free.connection.newStream(next.callback.listener());
+            if (stream == null) {
+                next.callback.onFailure(PoolFailure.CONNECT_FAILURE, "connection went away");
+                continue;
+            }
+            free.idleSince = 0;
+            next.callback.onStream(stream, free.connection, free.localAddress);
+        }
+    }
+
+    @Override
+    public void onStreamEnded(ClientConnection connection) {
+        Pooled pooled = find(connection);
+        if (pooled != null && connection.activeStreams() == 0) {
+            pooled.idleSince = System.nanoTime();
+        }
+        serveWaiting();
+    }
+
+    @Override
+    public void onDraining(ClientConnection connection) {
+        serveElsewhere();
+    }
+
+    @Override
+    public void onClosed(ClientConnection connection) {
+        connections.removeIf(pooled -> pooled.connection == connection);
+        serveElsewhere();
+    }
+
+    private void serveElsewhere() {
+        if (!waiting.isEmpty()) {
+            serveWaiting();
+            connectIfNeeded("");
+        }
+    }
+
+    private @Nullable Pooled find(ClientConnection connection) {
+        for (Pooled pooled : connections) {
+            if (pooled.connection == connection) {
+                return pooled;
+            }
+        }
+        return null;
+    }
+
+    private void startIdleTimer(ClientConnection connection) {
+        long timeout = cluster.spec().http1IdleTimeout().toNanos();
+        if (timeout > 0) {
+            loop.schedule(() -> checkIdle(connection, timeout), timeout, TimeUnit.NANOSECONDS);
+        }
+    }
+
+    private void checkIdle(ClientConnection connection, long timeout) {
+        Pooled pooled = find(connection);
+        if (pooled == null) {
+            return;
+        }
+        long idle = pooled.idleSince == 0 || connection.activeStreams() > 0 ? 0 : System.nanoTime() - pooled.idleSince;
+        if (idle >= timeout) {
+            cluster.stats().cxIdleTimeout.inc();
+            connection.close();
+        } else {
+            loop.schedule(() -> checkIdle(connection, timeout), timeout - idle, TimeUnit.NANOSECONDS);
+        }
+    }
+
+    /// Takes no new requests on the connections that are there, and closes them when theirs are done.
+    void drain() {
+        draining = true;
+        new ArrayList<>(connections).forEach(pooled -> pooled.connection.drain());
+    }
+
+    void close() {
+        draining = true;
+        new ArrayList<>(connections).forEach(pooled -> pooled.connection.close());
+    }
+
+    private static final class Pooled {
+        private final ClientConnection connection;
+        private final InetSocketAddress localAddress;
+        private long idleSince = System.nanoTime();
+
+        private Pooled(ClientConnection connection, InetSocketAddress localAddress) {
+            this.connection = connection;
+            this.localAddress = localAddress;
+        }
+    }
+
+    private final class Waiting {
+        private final PoolCallback callback;
+        private boolean over;
+
+        private Waiting(PoolCallback callback) {
+            this.callback = callback;
+        }
+
+        private void cancel() {
+            if (end()) {
+                waiting.remove(this);
+            }
+        }
+
+        private boolean end() {
+            if (over) {
+                return false;
+            }
+            over = true;
+            breaker.pendingDone();
+            cluster.stats().rqPendingActive.dec();
+            return true;
+        }
+    }
+}
