@@ -1,0 +1,6 @@
+package dev.mesh.api.networking;
+
+import java.util.Map;
+
+/// Picks workloads of the same namespace by their labels. (Used where the API says `selector.matchLabels`.)
+public record Selector(Map<String, String> matchLabels) {}

@@ -1,0 +1,13 @@
+package dev.mesh.api.shape;
+
+import java.lang.annotation.ElementType;
+import java.lang.annotation.Retention;
+import java.lang.annotation.RetentionPolicy;
+import java.lang.annotation.Target;
+
+/// Fields that belong to the API and mean nothing to a mesh; accepted without being read.
+@Retention(RetentionPolicy.RUNTIME)
+@Target(ElementType.TYPE)
+public @interface Unused {
+    String[] value();
+}
