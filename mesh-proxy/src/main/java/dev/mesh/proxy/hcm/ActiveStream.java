@@ -413,6 +413,8 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
             return;
         }
         over = true;
+        // The end may come outside of a read of this connection: nobody else would flush it.
+        downstream.flush();
         info.endNanos = System.nanoTime();
         for (HttpFilter filter : filters) {
             filter.onDestroy();

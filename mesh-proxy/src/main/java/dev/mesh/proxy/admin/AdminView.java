@@ -1,0 +1,36 @@
+package dev.mesh.proxy.admin;
+
+import dev.mesh.proxy.listener.ListenerManager;
+import dev.mesh.proxy.load.Loader;
+import dev.mesh.proxy.stats.StatsStore;
+import io.envoyproxy.envoy.config.bootstrap.v3.Bootstrap;
+
+/// What the admin endpoint may see of a proxy, and do to it.
+public interface AdminView {
+    /// Envoy's server states.
+    enum State {
+        LIVE,
+        DRAINING,
+        PRE_INITIALIZING,
+        INITIALIZING
+    }
+
+    Bootstrap bootstrap();
+
+    StatsStore stats();
+
+    Loader loader();
+
+    ListenerManager listeners();
+
+    State state();
+
+    /// The push that is in effect, or empty.
+    String pushId();
+
+    long uptimeSeconds();
+
+    void drain();
+
+    void quit();
+}

@@ -1,0 +1,211 @@
+package dev.mesh.proxy.boot;
+
+import dev.mesh.proxy.admin.LogControl;
+import dev.mesh.proxy.filter.ConfigRejected;
+import dev.mesh.proxy.io.Loops;
+import io.envoyproxy.envoy.config.bootstrap.v3.Bootstrap;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+
+/// `mesh-proxy`: runs one proxy for each `-c`, with Envoy's flags.
+public final class MeshProxy {
+    private static final String USAGE = """
+            usage: mesh-proxy -c FILE [-c FILE ...] [options]
+              -c, --config-path FILE      an Envoy bootstrap, YAML or JSON; several run in one process
+              --config-yaml TEXT          a bootstrap given directly
+              --mode serve|validate       validate checks the bootstrap and binds nothing (default: serve)
+              --concurrency N             event loops (default: the number of processors)
+              --service-node ID           overrides node.id
+              --service-cluster NAME      overrides node.cluster
+              --admin-address-path FILE   writes the admin endpoint's address there
+              --log-level LEVEL           trace, debug, info, warning, error, off (default: info)
+              --version, --help
+            """;
+
+    private MeshProxy() {}
+
+    public static void main(String[] args) throws IOException {
+        System.exit(run(args, System.out, System.err));
+    }
+
+    private static int run(String[] args, PrintStream out, PrintStream err) throws IOException {
+        Options options;
+        try {
+            options = Options.parse(args);
+        } catch (ConfigRejected e) {
+            err.println("mesh-proxy: " + e.getMessage());
+            err.print(USAGE);
+            return 2;
+        }
+        if (options.help) {
+            out.print(USAGE);
+            return 0;
+        }
+        if (options.version) {
+            String version = MeshProxy.class.getPackage().getImplementationVersion();
+            out.println("mesh-proxy " + (version == null ? "development" : version));
+            return 0;
+        }
+        LogControl.set("", options.logLevel);
+        var bootstraps = new ArrayList<Bootstrap>();
+        try {
+            for (Path file : options.files) {
+                bootstraps.add(options.override(BootstrapReader.read(file)));
+            }
+            if (options.yaml != null) {
+                bootstraps.add(options.override(BootstrapReader.parse("--config-yaml", options.yaml)));
+            }
+        } catch (ConfigRejected e) {
+            e.reasons().forEach(reason -> err.println("mesh-proxy: " + reason));
+            return 1;
+        }
+        if (options.validate) {
+            return validate(bootstraps, options, out, err);
+        }
+        return serve(bootstraps, options, err);
+    }
+
+    private static int validate(List<Bootstrap> bootstraps, Options options, PrintStream out, PrintStream err) {
+        try (var loops = new Loops(1)) {
+            for (int i = 0; i < bootstraps.size(); i++) {
+                // Without ports to bind and servers to ask, starting is checking.
+                Bootstrap.Builder unbound =
+                        bootstraps.get(i).toBuilder().clearAdmin().clearDynamicResources();
+                for (var listener : unbound.getStaticResourcesBuilder().getListenersBuilderList()) {
+                    listener.getAddressBuilder().getSocketAddressBuilder().setPortValue(0);
+                }
+                try (var proxy = new ProxyProcess(unbound.build(), loops)) {
+                    proxy.start();
+                }
+                out.println("configuration '" + options.name(i) + "' OK");
+            }
+            return 0;
+        } catch (ConfigRejected e) {
+            e.reasons().forEach(reason -> err.println("mesh-proxy: " + reason));
+            return 1;
+        }
+    }
+
+    private static int serve(List<Bootstrap> bootstraps, Options options, PrintStream err) throws IOException {
+        var loops = new Loops(options.concurrency);
+        var proxies = new ArrayList<ProxyProcess>();
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+            proxies.forEach(ProxyProcess::drain);
+            proxies.forEach(ProxyProcess::close);
+            loops.close();
+        }));
+        try {
+            for (Bootstrap bootstrap : bootstraps) {
+                var proxy = new ProxyProcess(bootstrap, loops);
+                proxies.add(proxy);
+                proxy.start();
+            }
+        } catch (ConfigRejected e) {
+            e.reasons().forEach(reason -> err.println("mesh-proxy: " + reason));
+            return 1;
+        }
+        if (options.adminAddressPath != null && !proxies.isEmpty()) {
+            var address = proxies.getFirst().adminAddress();
+            if (address != null) {
+                Files.writeString(
+                        options.adminAddressPath, address.getAddress().getHostAddress() + ":" + address.getPort());
+            }
+        }
+        CompletableFuture.anyOf(proxies.stream().map(ProxyProcess::quit).toArray(CompletableFuture[]::new))
+                .join();
+        return 0;
+    }
+
+    /// The command line.
+    private static final class Options {
+        private final List<Path> files = new ArrayList<>();
+        private @Nullable String yaml;
+        private boolean validate;
+        private boolean help;
+        private boolean version;
+        private int concurrency = Runtime.getRuntime().availableProcessors();
+        private String serviceNode = "";
+        private String serviceCluster = "";
+        private String logLevel = "info";
+        private @Nullable Path adminAddressPath;
+
+        private static Options parse(String[] args) throws ConfigRejected {
+            var options = new Options();
+            for (int i = 0; i < args.length; i++) {
+                String name = args[i];
+                String value = null;
+                int equals = name.indexOf('=');
+                if (name.startsWith("--") && equals > 0) {
+                    value = name.substring(equals + 1);
+                    name = name.substring(0, equals);
+                }
+                switch (name) {
+                    case "--help", "-h" -> options.help = true;
+                    case "--version" -> options.version = true;
+                    default -> {
+                        if (value == null) {
+                            if (i + 1 >= args.length) {
+                                throw new ConfigRejected(name + ": unknown, or its value is missing");
+                            }
+                            value = args[++i];
+                        }
+                        options.set(name, value);
+                    }
+                }
+            }
+            if (!options.help && !options.version && options.files.isEmpty() && options.yaml == null) {
+                throw new ConfigRejected("-c or --config-yaml is needed");
+            }
+            return options;
+        }
+
+        private void set(String name, String value) throws ConfigRejected {
+            switch (name) {
+                case "-c", "--config-path" -> files.add(Path.of(value));
+                case "--config-yaml" -> yaml = value;
+                case "--mode" -> {
+                    switch (value) {
+                        case "serve" -> validate = false;
+                        case "validate" -> validate = true;
+                        default -> throw new ConfigRejected("--mode: \"" + value + "\" (expected: serve or validate)");
+                    }
+                }
+                case "--concurrency" -> {
+                    if (!value.matches("[1-9][0-9]{0,2}")) {
+                        throw new ConfigRejected("--concurrency: \"" + value + "\" (expected: 1-999)");
+                    }
+                    concurrency = Integer.parseInt(value);
+                }
+                case "--service-node" -> serviceNode = value;
+                case "--service-cluster" -> serviceCluster = value;
+                case "--log-level", "-l" -> logLevel = value;
+                case "--admin-address-path" -> adminAddressPath = Path.of(value);
+                default -> throw new ConfigRejected(name + ": unknown option");
+            }
+        }
+
+        private Bootstrap override(Bootstrap bootstrap) {
+            if (serviceNode.isEmpty() && serviceCluster.isEmpty()) {
+                return bootstrap;
+            }
+            var changed = bootstrap.toBuilder();
+            if (!serviceNode.isEmpty()) {
+                changed.getNodeBuilder().setId(serviceNode);
+            }
+            if (!serviceCluster.isEmpty()) {
+                changed.getNodeBuilder().setCluster(serviceCluster);
+            }
+            return changed.build();
+        }
+
+        private String name(int index) {
+            return index < files.size() ? files.get(index).toString() : "--config-yaml";
+        }
+    }
+}

@@ -1,0 +1,315 @@
+package dev.mesh.proxy.boot;
+
+import dev.mesh.api.xds.XdsType;
+import dev.mesh.proxy.accesslog.AccessLogs;
+import dev.mesh.proxy.admin.AdminServer;
+import dev.mesh.proxy.admin.AdminView;
+import dev.mesh.proxy.filter.ConfigRejected;
+import dev.mesh.proxy.filter.HttpFilterRegistry;
+import dev.mesh.proxy.filter.NetworkFilterFactory;
+import dev.mesh.proxy.filters.router.RouterFilterFactory;
+import dev.mesh.proxy.filters.tcpproxy.TcpProxyFactory;
+import dev.mesh.proxy.hcm.HttpConnectionManagerFactory;
+import dev.mesh.proxy.io.Loops;
+import dev.mesh.proxy.listener.ListenerManager;
+import dev.mesh.proxy.load.Loader;
+import dev.mesh.proxy.stats.StatsStore;
+import dev.mesh.proxy.upstream.TcpConnector;
+import dev.mesh.proxy.upstream.UpstreamPools;
+import dev.mesh.proxy.xds.AdsClient;
+import io.envoyproxy.envoy.config.bootstrap.v3.Bootstrap;
+import io.envoyproxy.envoy.config.cluster.v3.Cluster;
+import io.envoyproxy.envoy.config.core.v3.ApiConfigSource;
+import io.grpc.ManagedChannel;
+import io.grpc.netty.NettyChannelBuilder;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// One proxy, from its bootstrap. Holds no static state: several live in one process and share event loops.
+public final class ProxyProcess implements AutoCloseable {
+    private static final Logger LOGGER = LoggerFactory.getLogger(ProxyProcess.class);
+
+    private final Bootstrap bootstrap;
+    private final StatsStore stats = new StatsStore();
+    private final ScheduledExecutorService thread;
+    private final AccessLogs accessLogs;
+    private final UpstreamPools pools;
+    private final ListenerManager listeners;
+    private final Loader loader;
+    private final CompletableFuture<Void> quit = new CompletableFuture<>();
+    private final long started = System.nanoTime();
+    private volatile AdminView.State state = AdminView.State.PRE_INITIALIZING;
+    private @Nullable ManagedChannel channel;
+    private @Nullable AdsClient ads;
+    private @Nullable AdminServer admin;
+
+    /// @param loops shared, not closed by this
+    public ProxyProcess(Bootstrap bootstrap, Loops loops) {
+        this.bootstrap = bootstrap;
+        String id = bootstrap.getNode().getId();
+        thread = Executors.newSingleThreadScheduledExecutor(
+                Thread.ofPlatform().name("config " + id).daemon(true).factory());
+        accessLogs = new AccessLogs(stats);
+        var connector = new TcpConnector(loops);
+        pools = new UpstreamPools(connector);
+        listeners = new ListenerManager(loops, stats);
+        var httpFilters = new HttpFilterRegistry(List.of(new RouterFilterFactory(pools)));
+        List<NetworkFilterFactory> networkFilters = List.of(
+                new HttpConnectionManagerFactory(accessLogs.factories()),
+                new TcpProxyFactory(connector, accessLogs.factories()));
+        loader = new Loader(listeners, networkFilters, httpFilters, stats, thread, pools::sweep);
+    }
+
+    /// Loads what the bootstrap holds, and starts asking for the rest.
+    ///
+    /// @throws ConfigRejected with every reason why the bootstrap cannot be used
+    public void start() throws ConfigRejected {
+        var reasons = new ArrayList<String>(refusals());
+        if (!reasons.isEmpty()) {
+            throw new ConfigRejected(reasons);
+        }
+        loader.loadStatic(
+                bootstrap.getStaticResources().getClustersList(),
+                bootstrap.getStaticResources().getListenersList());
+        if (bootstrap.hasAdmin() && bootstrap.getAdmin().hasAddress()) {
+            var address = bootstrap.getAdmin().getAddress().getSocketAddress();
+            try {
+                admin = AdminServer.start(
+                        new InetSocketAddress(address.getAddress(), address.getPortValue()), new View());
+            } catch (IOException e) {
+                throw new ConfigRejected("admin.address: cannot bind " + address.getAddress() + ":"
+                        + address.getPortValue() + " (" + e.getMessage() + ")");
+            }
+        }
+        if (bootstrap.hasDynamicResources()) {
+            startXds();
+        } else {
+            live();
+        }
+    }
+
+    private void live() {
+        if (state == AdminView.State.PRE_INITIALIZING) {
+            state = AdminView.State.LIVE;
+            LOGGER.atInfo()
+                    .addKeyValue("node", bootstrap.getNode().getId())
+                    .addKeyValue("listeners", listeners.bound().keySet())
+                    .addKeyValue("afterMillis", (System.nanoTime() - started) / 1_000_000)
+                    .log("live");
+        }
+    }
+
+    // What would be ignored although it changes what the proxy does.
+    private List<String> refusals() {
+        var reasons = new ArrayList<String>();
+        if (bootstrap.getStaticResources().getSecretsCount() > 0) {
+            reasons.add("static_resources.secrets: not supported");
+        }
+        if (bootstrap.hasHdsConfig()) {
+            reasons.add("hds_config: not supported");
+        }
+        if (bootstrap.hasOverloadManager()) {
+            reasons.add("overload_manager: not supported");
+        }
+        if (bootstrap.getStatsSinksCount() > 0) {
+            reasons.add("stats_sinks: not supported");
+        }
+        var dynamic = bootstrap.getDynamicResources();
+        if (dynamic.hasLdsConfig() && !dynamic.getLdsConfig().hasAds()) {
+            reasons.add("dynamic_resources.lds_config: not supported (expected: ads)");
+        }
+        if (dynamic.hasCdsConfig() && !dynamic.getCdsConfig().hasAds()) {
+            reasons.add("dynamic_resources.cds_config: not supported (expected: ads)");
+        }
+        if (dynamic.hasAdsConfig()
+                && dynamic.getAdsConfig().getApiType() != ApiConfigSource.ApiType.DELTA_GRPC
+                && dynamic.getAdsConfig().getApiType() != ApiConfigSource.ApiType.AGGREGATED_DELTA_GRPC) {
+            reasons.add("dynamic_resources.ads_config.api_type: "
+                    + dynamic.getAdsConfig().getApiType() + " is not supported (expected: DELTA_GRPC)");
+        }
+        return reasons;
+    }
+
+    private void startXds() throws ConfigRejected {
+        var config = bootstrap.getDynamicResources().getAdsConfig();
+        if (config.getGrpcServicesCount() != 1 || !config.getGrpcServices(0).hasEnvoyGrpc()) {
+            throw new ConfigRejected("dynamic_resources.ads_config.grpc_services: expected one with envoy_grpc");
+        }
+        String name = config.getGrpcServices(0).getEnvoyGrpc().getClusterName();
+        Cluster cluster = bootstrap.getStaticResources().getClustersList().stream()
+                .filter(candidate -> candidate.getName().equals(name))
+                .findFirst()
+                .orElseThrow(() -> new ConfigRejected("dynamic_resources.ads_config: cluster \"" + name
+                        + "\" is not among static_resources.clusters"));
+        var endpoint = cluster.getLoadAssignment().getEndpointsCount() == 0
+                        || cluster.getLoadAssignment().getEndpoints(0).getLbEndpointsCount() == 0
+                ? null
+                : cluster.getLoadAssignment()
+                        .getEndpoints(0)
+                        .getLbEndpoints(0)
+                        .getEndpoint()
+                        .getAddress()
+                        .getSocketAddress();
+        if (endpoint == null) {
+            throw new ConfigRejected("dynamic_resources.ads_config: cluster \"" + name + "\" has no endpoint");
+        }
+        var opened = NettyChannelBuilder.forAddress(endpoint.getAddress(), endpoint.getPortValue())
+                .usePlaintext()
+                .maxInboundMessageSize(256 << 20)
+                .keepAliveTime(30, TimeUnit.SECONDS)
+                .build();
+        channel = opened;
+        var client = new AdsClient(opened, bootstrap.getNode(), new Resources(), thread, stats);
+        ads = client;
+        client.start();
+    }
+
+    /// Between the stream and the loader.
+    private final class Resources implements AdsClient.Handler {
+        private final Set<XdsType> heard = java.util.EnumSet.noneOf(XdsType.class);
+
+        @Override
+        public List<String> onResources(XdsType type, List<Received> resources, List<String> removed) {
+            var updates = new ArrayList<Loader.Update>();
+            for (Received received : resources) {
+                var body = received.body();
+                if (body != null) {
+                    updates.add(new Loader.Update(received.name(), received.version(), body));
+                }
+            }
+            List<String> reasons = loader.apply(type, updates, removed, false);
+            heard.add(type);
+            if (heard.contains(XdsType.LISTENER)) {
+                live();
+            }
+            return reasons;
+        }
+
+        @Override
+        public Set<String> wanted(XdsType type) {
+            return loader.wanted(type);
+        }
+
+        @Override
+        public boolean wantsVirtualHosts() {
+            return loader.wantsVirtualHosts();
+        }
+
+        @Override
+        public void onPushCommit(String version) {
+            pushId = version;
+        }
+    }
+
+    private volatile String pushId = "";
+
+    /// The listeners' names and the addresses that they are bound to.
+    public java.util.Map<String, List<InetSocketAddress>> bound() {
+        return listeners.bound();
+    }
+
+    /// Where the admin endpoint listens, or null if there is none.
+    public @Nullable InetSocketAddress adminAddress() {
+        AdminServer running = admin;
+        return running == null ? null : running.address();
+    }
+
+    public AdminView.State state() {
+        return state;
+    }
+
+    /// Completes when somebody asked the proxy to quit.
+    public CompletableFuture<Void> quit() {
+        return quit;
+    }
+
+    /// Stops accepting and lets what is under way end.
+    public void drain() {
+        state = AdminView.State.DRAINING;
+        listeners.drain();
+    }
+
+    @Override
+    public void close() {
+        state = AdminView.State.DRAINING;
+        if (ads != null) {
+            ads.stop();
+        }
+        listeners.drain();
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(5);
+        while (listeners.connections() > 0 && System.nanoTime() < deadline) {
+            java.util.concurrent.locks.LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20));
+        }
+        pools.close();
+        if (channel != null) {
+            channel.shutdownNow();
+        }
+        thread.shutdownNow();
+        if (admin != null) {
+            admin.close();
+        }
+        try {
+            accessLogs.close();
+        } catch (IOException e) {
+            LOGGER.atWarn().setCause(e).log("access log cannot be closed");
+        }
+    }
+
+    /// What the admin endpoint may see and do.
+    private final class View implements AdminView {
+        @Override
+        public Bootstrap bootstrap() {
+            return bootstrap;
+        }
+
+        @Override
+        public StatsStore stats() {
+            return stats;
+        }
+
+        @Override
+        public Loader loader() {
+            return loader;
+        }
+
+        @Override
+        public ListenerManager listeners() {
+            return listeners;
+        }
+
+        @Override
+        public State state() {
+            return state;
+        }
+
+        @Override
+        public String pushId() {
+            return pushId;
+        }
+
+        @Override
+        public long uptimeSeconds() {
+            return TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - started);
+        }
+
+        @Override
+        public void drain() {
+            ProxyProcess.this.drain();
+        }
+
+        @Override
+        public void quit() {
+            quit.complete(null);
+        }
+    }
+}

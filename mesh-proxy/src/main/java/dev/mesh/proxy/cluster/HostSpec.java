@@ -1,0 +1,19 @@
+package dev.mesh.proxy.cluster;
+
+import java.net.InetSocketAddress;
+import java.util.Map;
+
+/// One endpoint as configured or found.
+///
+/// @param address resolved
+/// @param priority 0 is used first
+/// @param weight of the host times its locality's, at least 1
+/// @param healthy as EDS says: UNKNOWN and HEALTHY are
+public record HostSpec(
+        InetSocketAddress address,
+        String hostname,
+        String locality,
+        int priority,
+        int weight,
+        boolean healthy,
+        Map<String, Object> metadata) {}

@@ -1,0 +1,127 @@
+package dev.mesh.proxy.listener;
+
+import dev.mesh.api.decide.ConnectionView;
+import dev.mesh.proxy.filter.DownstreamConnection;
+import dev.mesh.proxy.stats.Scope;
+import io.netty.channel.Channel;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// An accepted connection. Event loop only.
+final class AcceptedConnection implements DownstreamConnection, ConnectionView {
+    private final long id;
+    private final ListenerSpec listener;
+    private final Scope scope;
+    private final InetSocketAddress local;
+    private final InetSocketAddress remote;
+    private String chainName = "";
+    private boolean tls;
+    private String protocol = "";
+    private String serverName = "";
+
+    AcceptedConnection(long id, ListenerSpec listener, Scope scope, Channel channel) {
+        this.id = id;
+        this.listener = listener;
+        this.scope = scope;
+        local = (InetSocketAddress) channel.localAddress();
+        remote = (InetSocketAddress) channel.remoteAddress();
+    }
+
+    void chain(String name) {
+        chainName = name;
+    }
+
+    /// @param alpn what was agreed on; empty = nothing
+    void secured(String alpn, @Nullable String sni) {
+        tls = true;
+        protocol = alpn;
+        serverName = sni == null ? "" : sni;
+    }
+
+    @Override
+    public long id() {
+        return id;
+    }
+
+    @Override
+    public ConnectionView view() {
+        return this;
+    }
+
+    @Override
+    public String listenerName() {
+        return listener.name();
+    }
+
+    @Override
+    public String filterChainName() {
+        return chainName;
+    }
+
+    @Override
+    public Scope listenerScope() {
+        return scope;
+    }
+
+    @Override
+    public String negotiatedProtocol() {
+        return protocol;
+    }
+
+    @Override
+    public int bufferLimit() {
+        return listener.bufferLimit();
+    }
+
+    @Override
+    public boolean draining() {
+        return listener.drained().get();
+    }
+
+    @Override
+    public InetAddress destinationAddress() {
+        return local.getAddress();
+    }
+
+    @Override
+    public int destinationPort() {
+        return local.getPort();
+    }
+
+    @Override
+    public InetAddress sourceAddress() {
+        return remote.getAddress();
+    }
+
+    @Override
+    public int sourcePort() {
+        return remote.getPort();
+    }
+
+    @Override
+    public InetAddress directSourceAddress() {
+        return remote.getAddress();
+    }
+
+    @Override
+    public String serverName() {
+        return serverName;
+    }
+
+    @Override
+    public String transportProtocol() {
+        return tls ? "tls" : "raw_buffer";
+    }
+
+    @Override
+    public List<String> applicationProtocols() {
+        return protocol.isEmpty() ? List.of() : List.of(protocol);
+    }
+
+    @Override
+    public @Nullable String peerPrincipal() {
+        return null;
+    }
+}

@@ -1,0 +1,281 @@
+package dev.mesh.proxy.listener;
+
+import dev.mesh.api.decide.ListenerTable;
+import dev.mesh.proxy.io.Loops;
+import dev.mesh.proxy.stats.Counter;
+import dev.mesh.proxy.stats.Gauge;
+import dev.mesh.proxy.stats.Scope;
+import io.netty.bootstrap.ServerBootstrap;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoop;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.WriteBufferWaterMark;
+import io.netty.channel.unix.UnixChannelOption;
+import io.netty.handler.ssl.SslHandler;
+import java.net.InetSocketAddress;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// Owns the listening sockets. Changes come on the configuration thread; connections are served on their loops.
+///
+/// A changed listener keeps its sockets where addresses stay the same: new connections see the new chains, the
+/// old ones are told to go when they are done.
+public final class ListenerManager {
+    private static final Logger LOGGER = LoggerFactory.getLogger(ListenerManager.class);
+    private static final long HANDSHAKE_SECONDS = 15;
+
+    private final Loops loops;
+    private final Scope stats;
+    private final AtomicLong connectionIds = new AtomicLong();
+    private final Map<String, Active> active = new LinkedHashMap<>();
+    private final Counter added;
+    private final Counter modified;
+    private final Counter removed;
+    private final Gauge total;
+
+    /// A listener that is bound.
+    private static final class Active {
+        private volatile ListenerSpec spec;
+        private final List<Channel> sockets = new ArrayList<>();
+        private final AtomicInteger connections = new AtomicInteger();
+        private final Scope scope;
+
+        private Active(ListenerSpec spec, Scope scope) {
+            this.spec = spec;
+            this.scope = scope;
+        }
+    }
+
+    public ListenerManager(Loops loops, Scope stats) {
+        this.loops = loops;
+        this.stats = stats;
+        Scope mine = stats.child("listener_manager");
+        added = mine.counter("listener_added");
+        modified = mine.counter("listener_modified");
+        removed = mine.counter("listener_removed");
+        total = mine.gauge("total_listeners_active");
+    }
+
+    /// Adds or replaces a listener.
+    ///
+    /// @return why it cannot be bound, or null; then what was there before goes on
+    public synchronized @Nullable String put(ListenerSpec spec) {
+        Active existing = active.get(spec.name());
+        if (existing != null && existing.spec.addresses().equals(spec.addresses())) {
+            ListenerSpec old = existing.spec;
+            existing.spec = spec;
+            old.drained().set(true);
+            modified.inc();
+            return null;
+        }
+        String address =
+                spec.addresses().isEmpty() ? "unbound" : text(spec.addresses().getFirst());
+        var fresh = new Active(spec, stats.tagged("listener", "envoy_listener_address", address));
+        String problem = bind(fresh);
+        if (problem != null) {
+            close(fresh);
+            return problem;
+        }
+        active.put(spec.name(), fresh);
+        if (existing != null) {
+            existing.spec.drained().set(true);
+            close(existing);
+            modified.inc();
+        } else {
+            added.inc();
+        }
+        total.set(active.size());
+        return null;
+    }
+
+    /// Takes a listener away; its connections are told to go.
+    public synchronized void remove(String name) {
+        Active gone = active.remove(name);
+        if (gone != null) {
+            gone.spec.drained().set(true);
+            close(gone);
+            removed.inc();
+            total.set(active.size());
+        }
+    }
+
+    /// Stops accepting, and lets connections end.
+    public synchronized void drain() {
+        for (Active listener : active.values()) {
+            listener.spec.drained().set(true);
+            close(listener);
+        }
+    }
+
+    /// How many connections are open.
+    public synchronized int connections() {
+        return active.values().stream()
+                .mapToInt(listener -> listener.connections.get())
+                .sum();
+    }
+
+    /// Name → addresses that are really bound (port 0 was replaced).
+    public synchronized Map<String, List<InetSocketAddress>> bound() {
+        var bound = new LinkedHashMap<String, List<InetSocketAddress>>();
+        active.forEach((name, listener) -> bound.put(
+                name,
+                listener.sockets.stream()
+                        .map(socket -> (InetSocketAddress) socket.localAddress())
+                        .distinct()
+                        .toList()));
+        return bound;
+    }
+
+    /// The listener as it serves now, or null.
+    public synchronized @Nullable ListenerSpec spec(String name) {
+        Active found = active.get(name);
+        return found == null ? null : found.spec;
+    }
+
+    private @Nullable String bind(Active listener) {
+        ListenerSpec spec = listener.spec;
+        for (InetSocketAddress address : spec.addresses()) {
+            InetSocketAddress target = address;
+            boolean spread = spec.reusePort() && loops.reusePort();
+            for (EventLoop loop : spread ? loops.all() : loops.all().subList(0, 1)) {
+                var bootstrap = bootstrap(listener, loop, spread);
+                var bound = bootstrap.bind(target).awaitUninterruptibly();
+                if (!bound.isSuccess()) {
+                    Throwable cause = bound.cause();
+                    return "cannot bind " + text(target) + ": " + (cause == null ? "unknown" : cause.getMessage());
+                }
+                listener.sockets.add(bound.channel());
+                // The other loops share the port that was found for the first.
+                target = (InetSocketAddress) bound.channel().localAddress();
+            }
+        }
+        return null;
+    }
+
+    private ServerBootstrap bootstrap(Active listener, EventLoop loop, boolean spread) {
+        // Accept and serve on one loop; where one socket must do for all, connections are spread by the group.
+        EventLoopGroup children = spread || loops.all().size() == 1 ? loop : loop.parent();
+        var bootstrap = new ServerBootstrap()
+                .group(loop, children == null ? loop : children)
+                .channel(loops.serverChannel())
+                .option(ChannelOption.SO_REUSEADDR, true)
+                .childOption(ChannelOption.TCP_NODELAY, true)
+                .childOption(ChannelOption.AUTO_READ, false)
+                .childOption(ChannelOption.ALLOW_HALF_CLOSURE, true)
+                .childHandler(new ChannelInitializer<Channel>() {
+                    @Override
+                    protected void initChannel(Channel channel) {
+                        accepted(listener, channel);
+                    }
+                });
+        if (listener.spec.backlog() > 0) {
+            bootstrap.option(ChannelOption.SO_BACKLOG, listener.spec.backlog());
+        }
+        if (spread) {
+            bootstrap.option(UnixChannelOption.SO_REUSEPORT, true);
+        }
+        return bootstrap;
+    }
+
+    private void accepted(Active listener, Channel channel) {
+        ListenerSpec spec = listener.spec;
+        listener.scope.counter("downstream_cx_total").inc();
+        if (listener.connections.incrementAndGet() > spec.maxConnections()) {
+            listener.connections.decrementAndGet();
+            listener.scope.counter("downstream_cx_overflow").inc();
+            channel.close();
+            return;
+        }
+        Gauge open = listener.scope.gauge("downstream_cx_active");
+        open.inc();
+        channel.closeFuture().addListener(closed -> {
+            listener.connections.decrementAndGet();
+            open.dec();
+        });
+        int limit = spec.bufferLimit();
+        channel.config().setWriteBufferWaterMark(new WriteBufferWaterMark(limit / 2, limit));
+        var connection = new AcceptedConnection(connectionIds.incrementAndGet(), spec, listener.scope, channel);
+        int found = spec.table().find(connection, null);
+        ListenerSpec.Chain chain =
+                found >= 0 ? spec.chains().get(found) : found == ListenerTable.DEFAULT ? spec.otherwise() : null;
+        if (chain == null) {
+            listener.scope.counter("no_filter_chain_match").inc();
+            channel.close();
+            return;
+        }
+        connection.chain(chain.name());
+        if (chain.tls() == null) {
+            install(chain, channel, connection);
+        } else {
+            handshake(chain, channel, connection, listener.scope);
+        }
+    }
+
+    private static void install(ListenerSpec.Chain chain, Channel channel, AcceptedConnection connection) {
+        for (var filter : chain.filters()) {
+            filter.install(channel.pipeline(), connection);
+        }
+    }
+
+    private static void handshake(
+            ListenerSpec.Chain chain, Channel channel, AcceptedConnection connection, Scope scope) {
+        var context = chain.tls();
+        if (context == null) {
+            return;
+        }
+        SslHandler tls = context.newHandler(channel.alloc());
+        tls.setHandshakeTimeout(HANDSHAKE_SECONDS, TimeUnit.SECONDS);
+        var reads = new HandshakeReads();
+        channel.pipeline().addLast(tls, reads);
+        channel.eventLoop().execute(channel::read);
+        tls.handshakeFuture().addListener(done -> {
+            if (done.isSuccess()) {
+                String alpn = tls.applicationProtocol();
+                connection.secured(alpn == null ? "" : alpn, null);
+                scope.child("ssl").counter("handshake").inc();
+                channel.pipeline().remove(reads);
+                install(chain, channel, connection);
+            } else {
+                scope.child("ssl").counter("connection_error").inc();
+                channel.close();
+            }
+        });
+    }
+
+    /// Keeps the handshake going, since nothing is read by itself.
+    private static final class HandshakeReads extends ChannelInboundHandlerAdapter {
+        @Override
+        public void channelReadComplete(ChannelHandlerContext ctx) {
+            ctx.read();
+        }
+
+        @Override
+        public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+            LOGGER.atDebug().setCause(cause).log("TLS handshake failed");
+            ctx.close();
+        }
+    }
+
+    private static void close(Active listener) {
+        for (Channel socket : listener.sockets) {
+            socket.close().awaitUninterruptibly(5, TimeUnit.SECONDS);
+        }
+        listener.sockets.clear();
+    }
+
+    private static String text(InetSocketAddress address) {
+        return address.getAddress().getHostAddress() + ":" + address.getPort();
+    }
+}

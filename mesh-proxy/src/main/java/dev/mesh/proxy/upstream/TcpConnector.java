@@ -1,0 +1,130 @@
+package dev.mesh.proxy.upstream;
+
+import dev.mesh.proxy.cluster.Cluster;
+import dev.mesh.proxy.cluster.ClusterSpec;
+import dev.mesh.proxy.cluster.Host;
+import dev.mesh.proxy.io.Loops;
+import io.netty.bootstrap.Bootstrap;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.ConnectTimeoutException;
+import io.netty.channel.EventLoop;
+import io.netty.channel.WriteBufferWaterMark;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.util.concurrent.Future;
+import io.netty.util.concurrent.Promise;
+import java.util.concurrent.TimeUnit;
+
+/// Opens TCP connections, with TLS where the cluster has it.
+public final class TcpConnector implements Connector {
+    private final Loops loops;
+
+    public TcpConnector(Loops loops) {
+        this.loops = loops;
+    }
+
+    @Override
+    public Future<Channel> connect(EventLoop loop, Cluster cluster, Host host, String sni) {
+        ClusterSpec spec = cluster.spec();
+        Promise<Channel> promise = loop.newPromise();
+        long started = System.nanoTime();
+        int limit = spec.bufferLimit();
+        cluster.stats().cxTotal.inc();
+        host.stats().cxTotal().inc();
+        var connecting = new Bootstrap()
+                .group(loop)
+                .channel(loops.socketChannel())
+                .option(ChannelOption.TCP_NODELAY, true)
+                .option(ChannelOption.AUTO_READ, false)
+                .option(ChannelOption.ALLOW_HALF_CLOSURE, true)
+                .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int)
+                        spec.connectTimeout().toMillis())
+                .option(ChannelOption.WRITE_BUFFER_WATER_MARK, new WriteBufferWaterMark(limit / 2, limit))
+                .handler(new ChannelInitializer<Channel>() {
+                    @Override
+                    protected void initChannel(Channel channel) {
+                        if (spec.tls() != null) {
+                            startTls(channel, spec, host, sni);
+                        }
+                    }
+                })
+                .connect(host.address());
+        connecting.addListener(done -> {
+            if (!done.isSuccess()) {
+                failed(cluster, host, promise, done.cause());
+                return;
+            }
+            Channel channel = connecting.channel();
+            SslHandler tls = channel.pipeline().get(SslHandler.class);
+            if (tls == null) {
+                connected(cluster, host, promise, channel, started);
+            } else {
+                channel.read();
+                tls.handshakeFuture().addListener(handshake -> {
+                    if (handshake.isSuccess()) {
+                        String alpn = tls.applicationProtocol();
+                        channel.attr(ALPN).set(alpn == null ? "" : alpn);
+                        channel.pipeline().remove(HandshakeReads.class);
+                        connected(cluster, host, promise, channel, started);
+                    } else {
+                        channel.close();
+                        failed(cluster, host, promise, handshake.cause());
+                    }
+                });
+            }
+        });
+        return promise;
+    }
+
+    private static void startTls(Channel channel, ClusterSpec spec, Host host, String sni) {
+        var tls = spec.tls();
+        if (tls == null) {
+            return;
+        }
+        SslHandler handler = sni.isEmpty()
+                ? tls.newHandler(channel.alloc())
+                : tls.newHandler(channel.alloc(), sni, host.address().getPort());
+        handler.setHandshakeTimeout(spec.connectTimeout().toMillis(), TimeUnit.MILLISECONDS);
+        channel.pipeline().addLast(handler, new HandshakeReads());
+    }
+
+    /// Keeps the handshake going, since nothing is read by itself.
+    private static final class HandshakeReads extends ChannelInboundHandlerAdapter {
+        @Override
+        public void channelReadComplete(ChannelHandlerContext ctx) {
+            if (!ctx.isRemoved()) {
+                ctx.read();
+            }
+        }
+    }
+
+    private static void connected(Cluster cluster, Host host, Promise<Channel> promise, Channel channel, long started) {
+        cluster.stats().cxActive.inc();
+        host.stats().cxActive().inc();
+        cluster.stats().cxConnectMs.record((System.nanoTime() - started) / 1_000_000);
+        host.report(new Host.Outcome.ConnectSuccess());
+        long connectedAt = System.nanoTime();
+        channel.closeFuture().addListener(closed -> {
+            cluster.stats().cxActive.dec();
+            host.stats().cxActive().dec();
+            cluster.stats().cxDestroy.inc();
+            cluster.stats().cxLengthMs.record((System.nanoTime() - connectedAt) / 1_000_000);
+        });
+        if (!promise.trySuccess(channel)) {
+            channel.close();
+        }
+    }
+
+    private static void failed(Cluster cluster, Host host, Promise<Channel> promise, Throwable cause) {
+        cluster.stats().cxConnectFail.inc();
+        host.stats().cxConnectFail().inc();
+        if (cause instanceof ConnectTimeoutException) {
+            cluster.stats().cxConnectTimeout.inc();
+        }
+        host.report(new Host.Outcome.ConnectFailure());
+        promise.tryFailure(cause);
+    }
+}
