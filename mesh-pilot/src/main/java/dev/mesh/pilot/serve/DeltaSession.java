@@ -1,0 +1,317 @@
+package dev.mesh.pilot.serve;
+
+import dev.mesh.api.xds.XdsType;
+import dev.mesh.pilot.generate.ProxyView;
+import dev.mesh.pilot.generate.Resource;
+import io.envoyproxy.envoy.service.discovery.v3.DeltaDiscoveryRequest;
+import io.envoyproxy.envoy.service.discovery.v3.DeltaDiscoveryResponse;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.EnumMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+
+/// What one client of incremental xDS has subscribed to and been sent: requests and views in, responses out.
+/// No I/O; one thread at a time.
+///
+/// Additions go in push order, removals after them in reverse, so that nothing is taken away that something
+/// still refers to (xDS protocol, "Eventual consistency considerations").
+final class DeltaSession {
+    private static final List<XdsType> ORDER = List.of(
+            XdsType.CLUSTER, XdsType.ENDPOINT, XdsType.LISTENER, XdsType.ROUTE, XdsType.VIRTUAL_HOST, XdsType.SECRET);
+
+    private final Map<XdsType, Subscription> subscriptions = new EnumMap<>(XdsType.class);
+    private long nonces;
+
+    /// One type's state.
+    static final class Subscription {
+        private boolean wildcard;
+        private final Set<String> names = new TreeSet<>();
+        /// Name → version that the client has, as far as it was sent.
+        private final Map<String, String> sent = new TreeMap<>();
+        /// Names that the client was told do not exist.
+        private final Set<String> absent = new HashSet<>();
+        private String lastNonce = "";
+        private String ackedNonce = "";
+        private @Nullable String error;
+
+        /// How many resources the client has.
+        int size() {
+            return sent.size();
+        }
+
+        /// The newest response was answered with an ACK.
+        boolean synced() {
+            return error == null && lastNonce.equals(ackedNonce);
+        }
+
+        boolean everSent() {
+            return !lastNonce.isEmpty();
+        }
+
+        /// Message of the newest NACK that no ACK followed, or null.
+        @Nullable
+        String error() {
+            return error;
+        }
+    }
+
+    /// State by type, of those that the client asked for.
+    Map<XdsType, Subscription> subscriptions() {
+        return subscriptions;
+    }
+
+    /// A request came.
+    ///
+    /// @param view the newest
+    /// @return what to send now; empty if nothing
+    List<DeltaDiscoveryResponse> onRequest(XdsType type, DeltaDiscoveryRequest request, ProxyView view) {
+        Subscription subscription = subscriptions.get(type);
+        boolean first = subscription == null;
+        if (subscription == null) {
+            subscription = new Subscription();
+            subscriptions.put(type, subscription);
+            subscription.sent.putAll(request.getInitialResourceVersionsMap());
+        }
+        // A stale nonce answers an old response; what the request subscribes to counts all the same.
+        if (!request.getResponseNonce().isEmpty() && request.getResponseNonce().equals(subscription.lastNonce)) {
+            subscription.ackedNonce = request.getResponseNonce();
+            subscription.error =
+                    request.hasErrorDetail() ? request.getErrorDetail().getMessage() : null;
+        }
+        boolean changed = subscribe(type, subscription, request, first);
+        changed |= unsubscribe(subscription, request);
+        if (type == XdsType.PUSH_COMMIT) {
+            return first ? commit(view) : List.of();
+        }
+        if (!changed) {
+            return List.of();
+        }
+        var responses = new ArrayList<DeltaDiscoveryResponse>();
+        addIfAny(responses, response(type, subscription, view, true, true, first));
+        return responses;
+    }
+
+    private static boolean subscribe(
+            XdsType type, Subscription subscription, DeltaDiscoveryRequest request, boolean first) {
+        boolean changed = false;
+        if (first
+                && request.getResourceNamesSubscribeCount() == 0
+                && (type.wildcardByDefault() || type == XdsType.VIRTUAL_HOST)) {
+            subscription.wildcard = true;
+            changed = true;
+        }
+        for (String name : request.getResourceNamesSubscribeList()) {
+            changed = true;
+            if (name.equals("*")) {
+                subscription.wildcard = true;
+            } else {
+                subscription.names.add(name);
+                // Whoever asks by name gets it, whatever he was sent before; but at the start of a stream he has
+                // just said what he has.
+                if (!first) {
+                    subscription.sent.remove(name);
+                }
+                subscription.absent.remove(name);
+            }
+        }
+        return changed;
+    }
+
+    private static boolean unsubscribe(Subscription subscription, DeltaDiscoveryRequest request) {
+        boolean changed = false;
+        for (String name : request.getResourceNamesUnsubscribeList()) {
+            if (name.equals("*")) {
+                subscription.wildcard = false;
+                subscription.sent.keySet().retainAll(subscription.names);
+            } else if (subscription.names.remove(name) || subscription.wildcard) {
+                if (subscription.wildcard) {
+                    // The client may have forgotten it: it is told anew what the wildcard gives.
+                    subscription.sent.remove(name);
+                    subscription.absent.remove(name);
+                    changed = true;
+                } else {
+                    subscription.sent.remove(name);
+                }
+                subscription.absent.remove(name);
+            }
+        }
+        return changed;
+    }
+
+    /// A new view is there.
+    ///
+    /// @return what to send, in order; empty if the client has it all
+    List<DeltaDiscoveryResponse> onPush(ProxyView view) {
+        var responses = new ArrayList<DeltaDiscoveryResponse>();
+        for (XdsType type : ORDER) {
+            Subscription subscription = subscriptions.get(type);
+            if (subscription != null) {
+                // A domain may move from one virtual host to another: there the removal goes along.
+                var response = response(type, subscription, view, true, type == XdsType.VIRTUAL_HOST, false);
+                if (type == XdsType.CLUSTER && response != null) {
+                    resendEndpoints(response);
+                }
+                addIfAny(responses, response);
+            }
+        }
+        for (XdsType type : ORDER.reversed()) {
+            Subscription subscription = subscriptions.get(type);
+            if (subscription != null) {
+                addIfAny(responses, response(type, subscription, view, false, true, false));
+            }
+        }
+        if (!responses.isEmpty() && subscriptions.containsKey(XdsType.PUSH_COMMIT)) {
+            responses.addAll(commit(view));
+        }
+        return responses;
+    }
+
+    // A client waits for endpoints of every cluster that it was sent anew, changed or not.
+    private void resendEndpoints(DeltaDiscoveryResponse clusters) {
+        Subscription endpoints = subscriptions.get(XdsType.ENDPOINT);
+        if (endpoints != null) {
+            clusters.getResourcesList().forEach(cluster -> endpoints.sent.remove(cluster.getName()));
+        }
+    }
+
+    private static void addIfAny(List<DeltaDiscoveryResponse> responses, @Nullable DeltaDiscoveryResponse response) {
+        if (response != null) {
+            responses.add(response);
+        }
+    }
+
+    private @Nullable DeltaDiscoveryResponse response(
+            XdsType type,
+            Subscription subscription,
+            ProxyView view,
+            boolean changes,
+            boolean removals,
+            boolean always) {
+        SortedMap<String, Resource> available = view.of(type);
+        var response = DeltaDiscoveryResponse.newBuilder();
+        if (changes) {
+            for (Resource resource : wanted(type, subscription, available)) {
+                if (!resource.version().equals(subscription.sent.get(resource.name()))) {
+                    response.addResources(io.envoyproxy.envoy.service.discovery.v3.Resource.newBuilder()
+                            .setName(resource.name())
+                            .setVersion(resource.version())
+                            .setResource(resource.body()));
+                    subscription.sent.put(resource.name(), resource.version());
+                    subscription.absent.remove(resource.name());
+                }
+            }
+        }
+        if (removals) {
+            response.addAllRemovedResources(removed(type, subscription, available, view));
+        }
+        if (response.getResourcesCount() == 0
+                && response.getRemovedResourcesCount() == 0
+                && !(always && type.wildcardByDefault())) {
+            return null;
+        }
+        String nonce = type.shortName() + "-" + ++nonces;
+        subscription.lastNonce = nonce;
+        return response.setTypeUrl(type.typeUrl())
+                .setNonce(nonce)
+                .setSystemVersionInfo(view.pushId())
+                .build();
+    }
+
+    private Collection<Resource> wanted(
+            XdsType type, Subscription subscription, SortedMap<String, Resource> available) {
+        if (type == XdsType.VIRTUAL_HOST && subscription.wildcard) {
+            Set<String> routes = routeNames();
+            return available.values().stream()
+                    .filter(resource -> routes.contains(routeOf(resource.name())))
+                    .toList();
+        }
+        if (subscription.wildcard) {
+            return available.values();
+        }
+        var named = new ArrayList<Resource>();
+        for (String name : subscription.names) {
+            Resource resource = available.get(name);
+            if (resource != null) {
+                named.add(resource);
+            }
+        }
+        return named;
+    }
+
+    private Set<String> routeNames() {
+        Subscription routes = subscriptions.get(XdsType.ROUTE);
+        return routes == null ? Set.of() : routes.names;
+    }
+
+    private static String routeOf(String virtualHost) {
+        int slash = virtualHost.lastIndexOf('/');
+        return slash < 0 ? "" : virtualHost.substring(0, slash);
+    }
+
+    private Set<String> removed(
+            XdsType type, Subscription subscription, SortedMap<String, Resource> available, ProxyView view) {
+        var removed = new LinkedHashSet<String>();
+        for (String name : List.copyOf(subscription.sent.keySet())) {
+            if (!available.containsKey(name)) {
+                removed.add(name);
+                subscription.sent.remove(name);
+                subscription.absent.add(name);
+            }
+        }
+        for (String name : subscription.names) {
+            if (!available.containsKey(name) && subscription.absent.add(name)) {
+                removed.add(name);
+            }
+        }
+        if (type == XdsType.VIRTUAL_HOST && subscription.wildcard) {
+            // A route configuration without any virtual host would keep its listener waiting.
+            for (String route : routeNames()) {
+                String none = route + "/none";
+                boolean any = !available.subMap(route + "/", route + "0").isEmpty();
+                if (!any && view.of(XdsType.ROUTE).containsKey(route) && subscription.absent.add(none)) {
+                    removed.add(none);
+                }
+            }
+        }
+        return removed;
+    }
+
+    private List<DeltaDiscoveryResponse> commit(ProxyView view) {
+        Subscription subscription = subscriptions.get(XdsType.PUSH_COMMIT);
+        if (subscription == null || view.pushId().isEmpty() || view.pushId().equals(subscription.sent.get("commit"))) {
+            return List.of();
+        }
+        subscription.sent.put("commit", view.pushId());
+        var commit = dev.mesh.api.proto.v1.PushCommit.newBuilder().setPushId(view.pushId());
+        var versions = new LinkedHashMap<XdsType, Map<String, String>>();
+        String nonce = XdsType.PUSH_COMMIT.shortName() + "-" + ++nonces;
+        subscription.lastNonce = nonce;
+        for (XdsType type : ORDER) {
+            Subscription of = subscriptions.get(type);
+            if (of != null && !of.sent.isEmpty()) {
+                versions.put(type, of.sent);
+            }
+        }
+        versions.forEach((type, sent) -> commit.addChanges(dev.mesh.api.proto.v1.TypeChange.newBuilder()
+                .setTypeUrl(type.typeUrl())
+                .putAllVersions(sent)));
+        return List.of(DeltaDiscoveryResponse.newBuilder()
+                .setTypeUrl(XdsType.PUSH_COMMIT.typeUrl())
+                .setNonce(nonce)
+                .setSystemVersionInfo(view.pushId())
+                .addResources(io.envoyproxy.envoy.service.discovery.v3.Resource.newBuilder()
+                        .setName("commit")
+                        .setVersion(view.pushId())
+                        .setResource(Resource.pack(commit.build())))
+                .build());
+    }
+}
