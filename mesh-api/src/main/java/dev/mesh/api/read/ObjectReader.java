@@ -1,0 +1,204 @@
+package dev.mesh.api.read;
+
+import dev.mesh.api.finding.Finding;
+import dev.mesh.api.finding.ResourceRef;
+import dev.mesh.api.finding.SourcePosition;
+import dev.mesh.api.object.MeshObject;
+import dev.mesh.api.object.Metadata;
+import dev.mesh.api.object.Spec;
+import dev.mesh.api.shape.Shapes;
+import java.time.Instant;
+import java.time.format.DateTimeParseException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.snakeyaml.engine.v2.nodes.MappingNode;
+import org.snakeyaml.engine.v2.nodes.Node;
+import org.snakeyaml.engine.v2.nodes.NodeTuple;
+import org.snakeyaml.engine.v2.nodes.ScalarNode;
+import org.snakeyaml.engine.v2.nodes.SequenceNode;
+
+/// YAML or JSON text → objects and everything that is wrong with them. Any thread; never throws for any text.
+public final class ObjectReader {
+    private static final Shapes SHAPES = new Shapes();
+    private static final String DEFAULT_NAMESPACE = "default";
+
+    private final String file;
+    private final List<MeshObject> objects = new ArrayList<>();
+    private final List<Finding> findings = new ArrayList<>();
+
+    private ObjectReader(String file) {
+        this.file = file;
+    }
+
+    /// Reads all documents of one file. An object with an error is left out, with a finding that says so.
+    ///
+    /// @param file name, for positions
+    public static ReadResult read(String file, String text) {
+        var reader = new ObjectReader(file);
+        for (var document : Documents.of(text)) {
+            Node root = document.root();
+            if (root == null) {
+                reader.findings.add(new Finding(
+                        Finding.Code.MALFORMED_YAML,
+                        null,
+                        "",
+                        document.problem(),
+                        new SourcePosition(file, document.problemLine() + 1, document.problemColumn() + 1)));
+            } else {
+                reader.object(root, document.line());
+            }
+        }
+        return new ReadResult(reader.objects, reader.findings);
+    }
+
+    private void object(Node root, int lineOffset) {
+        Places places = Places.of(file, root, lineOffset);
+        SourcePosition position = places.of("");
+        if (!(root instanceof MappingNode mapping)) {
+            add(
+                    Finding.Code.WRONG_TYPE,
+                    null,
+                    "",
+                    "not an object (expected: apiVersion, kind, metadata, spec)",
+                    position);
+            return;
+        }
+        Map<String, Node> fields = children(mapping);
+        String apiVersion = text(fields.get("apiVersion"));
+        String kind = text(fields.get("kind"));
+        if (apiVersion.isEmpty() || kind.isEmpty()) {
+            add(
+                    Finding.Code.MISSING_FIELD,
+                    null,
+                    apiVersion.isEmpty() ? "apiVersion" : "kind",
+                    "missing (expected: apiVersion and kind)",
+                    position);
+            return;
+        }
+        if (apiVersion.equals("v1") && kind.equals("List")) {
+            if (fields.get("items") instanceof SequenceNode items) {
+                items.getValue().forEach(item -> object(item, lineOffset));
+            }
+            return;
+        }
+        int slash = apiVersion.indexOf('/');
+        String group = slash < 0 ? "" : apiVersion.substring(0, slash);
+        String version = apiVersion.substring(slash + 1);
+        Map<String, Node> metadata = fields.get("metadata") instanceof MappingNode node ? children(node) : Map.of();
+        String name = text(metadata.get("name"));
+        var known = Kinds.find(group, kind);
+        String namespace = text(metadata.get("namespace"));
+        if (namespace.isEmpty() && known.map(Kinds.Kind::namespaced).orElse(false)) {
+            namespace = DEFAULT_NAMESPACE;
+        }
+        var ref = new ResourceRef(group, kind, namespace, name);
+        if (known.isEmpty()) {
+            List<String> siblings = Kinds.closedGroup(group);
+            if (siblings.isEmpty()) {
+                add(
+                        Finding.Code.FOREIGN_KIND,
+                        ref,
+                        "",
+                        "kind of another API group: accepted, no part of the mesh",
+                        position);
+            } else {
+                add(
+                        Finding.Code.UNKNOWN_KIND,
+                        ref,
+                        "kind",
+                        kind + " (expected: one of " + String.join(", ", siblings) + ")",
+                        places.of("kind"));
+            }
+            return;
+        }
+        if (!known.get().versions().contains(version)) {
+            add(
+                    Finding.Code.INVALID_VALUE,
+                    ref,
+                    "apiVersion",
+                    apiVersion + " (expected: one of "
+                            + String.join(", ", known.get().versions()) + " of that group)",
+                    places.of("apiVersion"));
+            return;
+        }
+        int before = errors();
+        if (name.isEmpty()) {
+            add(Finding.Code.MISSING_FIELD, ref, "metadata.name", "missing", places.of("metadata"));
+        }
+        for (String field : fields.keySet()) {
+            if (!List.of("apiVersion", "kind", "metadata", "spec", "status").contains(field)) {
+                add(
+                        Finding.Code.UNKNOWN_FIELD,
+                        ref,
+                        field,
+                        "no such field (expected: apiVersion, kind, metadata, spec)",
+                        places.of(field));
+            }
+        }
+        var values = new ValueReader((code, path, message) -> add(code, ref, path, message, places.of(path)));
+        Node specNode = fields.get("spec");
+        Object spec = specNode == null
+                ? values.record(SHAPES.ofRecord(known.get().type()), emptyMapping(), "spec")
+                : values.record(SHAPES.ofRecord(known.get().type()), specNode, "spec");
+        if (spec instanceof Spec read && errors() == before) {
+            objects.add(new MeshObject(ref, apiVersion, metadata(metadata), read, position, places));
+        }
+    }
+
+    private static Node emptyMapping() {
+        return new MappingNode(
+                org.snakeyaml.engine.v2.nodes.Tag.MAP,
+                new ArrayList<>(),
+                org.snakeyaml.engine.v2.common.FlowStyle.BLOCK);
+    }
+
+    private int errors() {
+        return (int) findings.stream()
+                .filter(finding -> finding.severity() == Finding.Severity.ERROR)
+                .count();
+    }
+
+    private void add(
+            Finding.Code code, @Nullable ResourceRef about, String path, String message, SourcePosition position) {
+        findings.add(new Finding(code, about, path, message, position));
+    }
+
+    private static Metadata metadata(Map<String, Node> fields) {
+        Instant created = null;
+        String text = text(fields.get("creationTimestamp"));
+        if (!text.isEmpty()) {
+            try {
+                created = Instant.parse(text);
+            } catch (DateTimeParseException e) {
+                created = null; // Kubernetes writes it; one that cannot be read says nothing of age
+            }
+        }
+        return new Metadata(strings(fields.get("labels")), strings(fields.get("annotations")), created);
+    }
+
+    private static Map<String, String> strings(@Nullable Node node) {
+        if (!(node instanceof MappingNode mapping)) {
+            return Map.of();
+        }
+        var strings = new LinkedHashMap<String, String>();
+        children(mapping).forEach((name, value) -> strings.put(name, text(value)));
+        return java.util.Collections.unmodifiableMap(strings);
+    }
+
+    private static Map<String, Node> children(MappingNode mapping) {
+        var children = new LinkedHashMap<String, Node>();
+        for (NodeTuple entry : mapping.getValue()) {
+            if (entry.getKeyNode() instanceof ScalarNode key) {
+                children.putIfAbsent(key.getValue(), entry.getValueNode());
+            }
+        }
+        return children;
+    }
+
+    private static String text(@Nullable Node node) {
+        return node instanceof ScalarNode scalar && !Documents.isNull(scalar) ? scalar.getValue() : "";
+    }
+}
