@@ -1,0 +1,5 @@
+/// **folder**: a directory of YAML as source of configuration, watched.
+@NullMarked
+package dev.mesh.pilot.folder;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,97 @@
+package dev.mesh.pilot.registry;
+
+import dev.mesh.api.finding.Finding;
+import dev.mesh.api.finding.ResourceRef;
+import dev.mesh.api.object.MeshObject;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/// Objects by where they came from. Written by one source thread, read by the push thread.
+///
+/// A file that cannot be read keeps the objects that it had when it could: the last good configuration serves on.
+public final class Registry {
+    private final Map<String, List<MeshObject>> byOrigin = new TreeMap<>();
+    private final Map<String, List<Finding>> findings = new TreeMap<>();
+
+    /// Replaces what one origin (a file) says.
+    ///
+    /// @param objects that could be read; one with an error that was there before stays as it was
+    /// @return whether any object changed
+    public synchronized boolean put(String origin, List<MeshObject> objects, List<Finding> remarks) {
+        Map<ResourceRef, MeshObject> next = new LinkedHashMap<>();
+        objects.forEach(object -> next.putIfAbsent(object.ref(), object));
+        boolean unreadable = remarks.stream().anyMatch(remark -> remark.code() == Finding.Code.MALFORMED_YAML);
+        for (MeshObject old : byOrigin.getOrDefault(origin, List.of())) {
+            boolean broken = remarks.stream()
+                    .anyMatch(remark -> remark.severity() == Finding.Severity.ERROR
+                            && old.ref().equals(remark.about()));
+            if (!next.containsKey(old.ref()) && (broken || unreadable)) {
+                next.put(old.ref(), old);
+            }
+        }
+        findings.put(origin, List.copyOf(remarks));
+        List<MeshObject> now = List.copyOf(next.values());
+        List<MeshObject> before = byOrigin.put(origin, now);
+        return before == null || !same(before, now);
+    }
+
+    // Positions may move without anything that matters having changed.
+    private static boolean same(List<MeshObject> a, List<MeshObject> b) {
+        if (a.size() != b.size()) {
+            return false;
+        }
+        for (int i = 0; i < a.size(); i++) {
+            if (!a.get(i).ref().equals(b.get(i).ref())
+                    || !a.get(i).spec().equals(b.get(i).spec())
+                    || !a.get(i).metadata().equals(b.get(i).metadata())) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /// Forgets an origin.
+    ///
+    /// @return whether it had any object
+    public synchronized boolean remove(String origin) {
+        findings.remove(origin);
+        List<MeshObject> gone = byOrigin.remove(origin);
+        return gone != null && !gone.isEmpty();
+    }
+
+    /// Origins that are known now.
+    public synchronized List<String> origins() {
+        return List.copyOf(byOrigin.keySet());
+    }
+
+    /// All objects, by origin and then in its order; of two with one name the first stands.
+    public synchronized Collection<MeshObject> objects() {
+        var all = new LinkedHashMap<ResourceRef, MeshObject>();
+        byOrigin.values().forEach(objects -> objects.forEach(object -> all.putIfAbsent(object.ref(), object)));
+        return List.copyOf(all.values());
+    }
+
+    /// Everything that was remarked, by origin; an object that stands twice is remarked here.
+    public synchronized List<Finding> findings() {
+        var all = new ArrayList<Finding>();
+        findings.values().forEach(all::addAll);
+        var seen = new LinkedHashMap<ResourceRef, MeshObject>();
+        byOrigin.values()
+                .forEach(objects -> objects.forEach(object -> {
+                    MeshObject first = seen.putIfAbsent(object.ref(), object);
+                    if (first != null) {
+                        all.add(new Finding(
+                                Finding.Code.DUPLICATE_OBJECT,
+                                object.ref(),
+                                "",
+                                "stands at " + first.position() + " already, which is used",
+                                object.position()));
+                    }
+                }));
+        return all;
+    }
+}
