@@ -135,7 +135,7 @@ final class Http2Streams {
 
     void refuse(int streamId, Http2Error error) {
         codec.resetStream(context, streamId, error.code(), context.newPromise());
-        context.flush();
+        codec.flush(context);
     }
 
     /// One stream's sending half and the bookkeeping of its receiving half.
@@ -227,7 +227,7 @@ final class Http2Streams {
             releaseWindow();
             if (stream != null) {
                 codec.resetStream(context, id(), error.code(), context.newPromise());
-                context.flush();
+                codec.flush(context);
             }
             onEnded();
         }
@@ -242,12 +242,12 @@ final class Http2Streams {
         public final void pauseReading(boolean pause) {
             pauses += pause ? 1 : -1;
             if (credit()) {
-                context.flush();
+                codec.flush(context);
             }
         }
 
         public final void flush() {
-            context.flush();
+            codec.flush(context);
         }
 
         private boolean credit() {

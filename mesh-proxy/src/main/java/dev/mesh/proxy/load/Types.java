@@ -30,6 +30,16 @@ public final class Types {
             io.envoyproxy.envoy.extensions.load_balancing_policies.random.v3.Random.getDescriptor(),
             io.envoyproxy.envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash.getDescriptor(),
             io.envoyproxy.envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate.getDescriptor(),
+            io.envoyproxy.envoy.config.cluster.v3.Cluster.getDescriptor(),
+            io.envoyproxy.envoy.config.endpoint.v3.ClusterLoadAssignment.getDescriptor(),
+            io.envoyproxy.envoy.config.listener.v3.Listener.getDescriptor(),
+            io.envoyproxy.envoy.config.route.v3.RouteConfiguration.getDescriptor(),
+            io.envoyproxy.envoy.config.route.v3.VirtualHost.getDescriptor(),
+            io.envoyproxy.envoy.admin.v3.BootstrapConfigDump.getDescriptor(),
+            io.envoyproxy.envoy.admin.v3.ClustersConfigDump.getDescriptor(),
+            io.envoyproxy.envoy.admin.v3.ListenersConfigDump.getDescriptor(),
+            io.envoyproxy.envoy.admin.v3.RoutesConfigDump.getDescriptor(),
+            io.envoyproxy.envoy.admin.v3.EndpointsConfigDump.getDescriptor(),
             dev.mesh.api.proto.v1.PushCommit.getDescriptor());
 
     /// For printing and parsing resources with what they carry.

@@ -74,6 +74,7 @@ class ProxyProcessTest {
 
     private static String bootstrap(int port) {
         return """
+                admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}
                 static_resources:
                   listeners:
                   - name: main
@@ -195,6 +196,75 @@ class ProxyProcessTest {
         try (var socket = new Socket(uri.getHost(), uri.getPort())) {
             socket.getOutputStream().write(request.getBytes(StandardCharsets.ISO_8859_1));
             return new String(socket.getInputStream().readAllBytes(), StandardCharsets.ISO_8859_1);
+        }
+    }
+
+    @Test
+    void speaksHttp2ByPriorKnowledge() throws Exception {
+        URI uri = URI.create(base);
+        var streams = new java.util.concurrent.LinkedBlockingQueue<String>();
+        var channel = io.grpc.netty.NettyChannelBuilder.forAddress(uri.getHost(), uri.getPort())
+                .usePlaintext()
+                .build();
+        // A gRPC call to an upstream that knows no gRPC fails as a call; its status shows head and data that came.
+        var method = io.grpc.MethodDescriptor.<byte[], byte[]>newBuilder()
+                .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+                .setFullMethodName("direct/call")
+                .setRequestMarshaller(Bytes.INSTANCE)
+                .setResponseMarshaller(Bytes.INSTANCE)
+                .build();
+        try {
+            io.grpc.stub.ClientCalls.blockingUnaryCall(
+                    channel,
+                    method,
+                    io.grpc.CallOptions.DEFAULT.withDeadlineAfter(10, java.util.concurrent.TimeUnit.SECONDS),
+                    new byte[] {1});
+        } catch (io.grpc.StatusRuntimeException e) {
+            streams.add(e.getStatus().getCode() + " " + e.getStatus().getDescription());
+        } finally {
+            channel.shutdownNow();
+        }
+        assertThat(streams.poll())
+                .contains(":status=200")
+                .contains("x-envoy-upstream-service-time")
+                .contains("DATA");
+    }
+
+    private enum Bytes implements io.grpc.MethodDescriptor.Marshaller<byte[]> {
+        INSTANCE;
+
+        @Override
+        public java.io.InputStream stream(byte[] value) {
+            return new java.io.ByteArrayInputStream(value);
+        }
+
+        @Override
+        public byte[] parse(java.io.InputStream stream) {
+            try {
+                return stream.readAllBytes();
+            } catch (IOException e) {
+                throw new java.io.UncheckedIOException(e);
+            }
+        }
+    }
+
+    @Test
+    void showsWhatRunsOnItsAdminEndpoint() throws Exception {
+        var admin = proxy.adminAddress();
+        String at = "http://127.0.0.1:" + admin.getPort();
+        assertThat(fetch(at + "/ready")).isEqualTo("LIVE\n");
+        assertThat(fetch(at + "/config_dump")).contains("static_listeners").contains("HttpConnectionManager");
+        assertThat(fetch(at + "/clusters")).contains("up::127.0.0.1:").contains("::health_flags::healthy");
+        assertThat(fetch(at + "/listeners")).startsWith("main::127.0.0.1:");
+        get(HttpClient.Version.HTTP_1_1, "/direct");
+        assertThat(fetch(at + "/stats/prometheus"))
+                .contains("envoy_http_downstream_rq_total{envoy_http_conn_manager_prefix=\"main\"} 1");
+    }
+
+    private static String fetch(String url) throws Exception {
+        try (var client = HttpClient.newHttpClient()) {
+            return client.send(HttpRequest.newBuilder(URI.create(url)).build(), HttpResponse.BodyHandlers.ofString())
+                    .body();
         }
     }
 

@@ -1,0 +1,191 @@
+package dev.mesh.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import com.sun.net.httpserver.HttpServer;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// YAML in a folder, pilot and proxies as processes, a request through edge and sidecar.
+class LocalMeshTest {
+    private static final String CONFIGURATION = """
+            apiVersion: v1
+            kind: Service
+            metadata: {name: web, namespace: shop}
+            spec: {selector: {app: web}, ports: [{name: http, port: 8080}]}
+            ---
+            apiVersion: networking.istio.io/v1
+            kind: WorkloadEntry
+            metadata: {name: web-v1, namespace: shop}
+            spec: {address: 127.0.1.21, labels: {app: web, version: v1}, ports: {http: INBOUND}}
+            ---
+            apiVersion: networking.istio.io/v1
+            kind: Gateway
+            metadata: {name: edge, namespace: shop}
+            spec: {selector: {istio: ingressgateway}, servers: [{port: {number: EDGE, name: http, protocol: HTTP}, hosts: ["*"]}]}
+            ---
+            apiVersion: networking.istio.io/v1
+            kind: VirtualService
+            metadata: {name: web, namespace: shop}
+            spec:
+              hosts: ["*"]
+              gateways: [edge]
+              http:
+              - name: version
+                match: [{uri: {exact: /version}}]
+                directResponse: {status: 200, body: {string: one}}
+              - name: all
+                route: [{destination: {host: web}}]
+            """;
+
+    @TempDir
+    @SuppressWarnings("NullAway.Init") // set by JUnit
+    private Path work;
+
+    private final HttpClient http =
+            HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+
+    @Test
+    void aRequestGoesThroughEdgeAndSidecarAndAnEditedRouteTakesEffectWithoutAFailure() throws Exception {
+        HttpServer application = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 16);
+        application.createContext("/", exchange -> {
+            byte[] answer = ("web-v1 " + exchange.getRequestURI()).getBytes(StandardCharsets.UTF_8);
+            exchange.sendResponseHeaders(200, answer.length);
+            exchange.getResponseBody().write(answer);
+            exchange.close();
+        });
+        application.start();
+        int edge = freePort();
+        int inbound = freePort();
+        Path folder = Files.createDirectory(work.resolve("config"));
+        String text = CONFIGURATION.replace("EDGE", "" + edge).replace("INBOUND", "" + inbound);
+        Files.writeString(folder.resolve("web.yaml"), text);
+        Path portFile = work.resolve("pilot.port");
+
+        try (var pilot = Program.start(
+                "mesh-pilot",
+                "dev.mesh.pilot.boot.PilotMain",
+                work.resolve("pilot.log"),
+                List.of("--folder", folder.toString(), "--xds-port", "0", "--port-file", portFile.toString()))) {
+            await().atMost(Duration.ofSeconds(30)).until(() -> Files.exists(portFile) || !pilot.isAlive());
+            assertThat(pilot.isAlive()).as(pilot.output()).isTrue();
+            String xds = Files.readString(portFile);
+            Path gateway = bootstrap("edge", "router~127.0.0.1~edge.shop~shop.svc.cluster.local", xds, "{}");
+            Path sidecar = bootstrap(
+                    "side",
+                    "sidecar~127.0.1.21~web-v1.shop~shop.svc.cluster.local",
+                    xds,
+                    "{\"" + inbound + "\": " + application.getAddress().getPort() + "}");
+            try (var proxies = Program.start(
+                    "mesh-proxy",
+                    "dev.mesh.proxy.boot.MeshProxy",
+                    work.resolve("proxy.log"),
+                    List.of("-c", gateway.toString(), "-c", sidecar.toString()))) {
+                String base = "http://127.0.0.1:" + edge;
+                await().atMost(Duration.ofSeconds(30))
+                        .untilAsserted(() -> assertThat(body(base + "/page?x=1"))
+                                .as(() -> output(proxies))
+                                .isEqualTo("web-v1 /page?x=1"));
+                assertThat(body(base + "/version")).isEqualTo("one");
+
+                var failures = new AtomicInteger();
+                var requests = new AtomicInteger();
+                var stop = new AtomicBoolean();
+                var load = Thread.ofVirtual().start(() -> {
+                    while (!stop.get()) {
+                        requests.incrementAndGet();
+                        if (!body(base + "/page").equals("web-v1 /page")) {
+                            failures.incrementAndGet();
+                        }
+                    }
+                });
+                Files.writeString(folder.resolve("web.yaml"), text.replace("string: one", "string: two"));
+                await().atMost(Duration.ofSeconds(10))
+                        .untilAsserted(() -> assertThat(body(base + "/version")).isEqualTo("two"));
+                Files.writeString(folder.resolve("web.yaml"), text.replace("hosts: [\"*\"]\n", "hosts: [\"*\"\n"));
+                Files.writeString(folder.resolve("more.yaml"), "spec: [");
+                await().atMost(Duration.ofSeconds(10))
+                        .until(() -> pilot.output().contains("more.yaml:1"));
+                assertThat(body(base + "/version")).isEqualTo("two");
+                stop.set(true);
+                load.join();
+                assertThat(requests.get()).isPositive();
+                assertThat(failures.get()).isZero();
+            }
+        } finally {
+            application.stop(0);
+            http.close();
+        }
+    }
+
+    private Path bootstrap(String name, String node, String xdsPort, String ports) throws IOException {
+        return Files.writeString(work.resolve(name + ".yaml"), """
+                node:
+                  id: $node
+                  cluster: $name
+                  metadata: {LABELS: {istio: ingressgateway}, NAMESPACE: shop, INTERCEPTION_MODE: NONE, MESH_OUTBOUND_ADDRESS: 127.128.1.21, MESH_APPLICATION_PORTS: $ports}
+                dynamic_resources:
+                  ads_config: {api_type: DELTA_GRPC, transport_api_version: V3, grpc_services: [{envoy_grpc: {cluster_name: xds}}]}
+                  lds_config: {ads: {}}
+                  cds_config: {ads: {}}
+                static_resources:
+                  clusters:
+                  - name: xds
+                    type: STATIC
+                    load_assignment: {cluster_name: xds, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: $xds}}}}]}]}
+                    typed_extension_protocol_options:
+                      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+                        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+                        explicit_http_config: {http2_protocol_options: {}}
+                """.replace("$node", node)
+                .replace("$name", name)
+                .replace("$ports", ports)
+                .replace("$xds", xdsPort));
+    }
+
+    private String body(String url) {
+        try {
+            var answer = http.send(
+                    HttpRequest.newBuilder(URI.create(url))
+                            .timeout(Duration.ofSeconds(5))
+                            .build(),
+                    HttpResponse.BodyHandlers.ofString());
+            return answer.statusCode() == 200 ? answer.body() : answer.statusCode() + " " + answer.body();
+        } catch (IOException e) {
+            return e.toString();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return e.toString();
+        }
+    }
+
+    private static String output(Program program) {
+        try {
+            return program.output();
+        } catch (IOException e) {
+            return e.toString();
+        }
+    }
+
+    private static int freePort() throws IOException {
+        try (var socket = new ServerSocket(0)) {
+            return socket.getLocalPort();
+        }
+    }
+}

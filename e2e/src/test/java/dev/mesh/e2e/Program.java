@@ -1,0 +1,71 @@
+package dev.mesh.e2e;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/// One of our programs as a child process.
+final class Program implements AutoCloseable {
+    private final Process process;
+    private final Path log;
+
+    private Program(Process process, Path log) {
+        this.process = process;
+        this.log = log;
+    }
+
+    /// @param module whose jars make the class path
+    /// @param log where its output goes
+    static Program start(String module, String main, Path log, List<String> arguments) throws IOException {
+        Path target = Path.of("..", module, "target");
+        String classPath;
+        try (var jars = Files.list(target)) {
+            classPath = jars.filter(jar -> jar.toString().endsWith(".jar"))
+                            .map(Path::toString)
+                            .findFirst()
+                            .orElseThrow(
+                                    () -> new IOException("no jar in " + target + ": package " + module + " first"))
+                    + ":" + target.resolve("lib") + "/*";
+        }
+        var command = new ArrayList<String>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(List.of(
+                "-XX:+UseSerialGC",
+                "-XX:TieredStopAtLevel=1",
+                "--enable-native-access=ALL-UNNAMED",
+                "--sun-misc-unsafe-memory-access=allow",
+                "-cp",
+                classPath,
+                main));
+        command.addAll(arguments);
+        var process = new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(log.toFile())
+                .start();
+        return new Program(process, log);
+    }
+
+    boolean isAlive() {
+        return process.isAlive();
+    }
+
+    String output() throws IOException {
+        return Files.readString(log);
+    }
+
+    @Override
+    public void close() {
+        process.destroy();
+        try {
+            if (!process.waitFor(15, TimeUnit.SECONDS)) {
+                process.destroyForcibly().waitFor();
+            }
+        } catch (InterruptedException e) {
+            process.destroyForcibly();
+            Thread.currentThread().interrupt();
+        }
+    }
+}
