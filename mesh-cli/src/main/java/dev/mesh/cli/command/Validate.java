@@ -1,0 +1,83 @@
+package dev.mesh.cli.command;
+
+import dev.mesh.api.finding.Finding;
+import dev.mesh.api.read.ObjectReader;
+import dev.mesh.cli.client.Failure;
+import dev.mesh.cli.render.Table;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/// `meshctl validate -f FILE...`: reads files as the pilot would, and says what is wrong with each.
+@Command(name = "validate", description = "Checks files of configuration, each by itself.")
+public final class Validate implements Callable<Integer> {
+    @Spec
+    @SuppressWarnings("NullAway.Init") // set by picocli
+    private CommandSpec spec;
+
+    @Option(
+            names = {"-f", "--filename"},
+            required = true,
+            arity = "1..*",
+            paramLabel = "FILE",
+            description = "Files or folders.")
+    @SuppressWarnings("NullAway.Init") // set by picocli
+    private List<Path> paths;
+
+    @Override
+    public Integer call() {
+        var out = spec.commandLine().getOut();
+        var ansi = Table.ansi(spec);
+        int errors = 0;
+        int objects = 0;
+        for (Path file : files()) {
+            var result = ObjectReader.read(file.toString(), text(file));
+            objects += result.objects().size();
+            for (Finding finding : result.findings()) {
+                String line = finding.toString().replace("@|", "@ |");
+                if (finding.severity() == Finding.Severity.ERROR) {
+                    errors++;
+                    out.println(ansi.string("@|red " + line + "|@"));
+                } else {
+                    out.println(line);
+                }
+            }
+        }
+        out.println(objects + " objects are fine, " + errors + " errors");
+        out.flush();
+        return errors == 0 ? 0 : 1;
+    }
+
+    private List<Path> files() {
+        var files = new ArrayList<Path>();
+        for (Path path : paths) {
+            if (!Files.exists(path)) {
+                throw new Failure(path + ": no such file or folder");
+            }
+            try (var found = Files.walk(path)) {
+                found.filter(Files::isRegularFile)
+                        .filter(file -> file.equals(path) || file.toString().matches(".*\\.(yaml|yml|json)"))
+                        .sorted()
+                        .forEach(files::add);
+            } catch (IOException e) {
+                throw new Failure(path + ": cannot be read (" + e.getMessage() + ")");
+            }
+        }
+        return files;
+    }
+
+    private static String text(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (IOException e) {
+            throw new Failure(file + ": cannot be read (" + e.getMessage() + ")");
+        }
+    }
+}
