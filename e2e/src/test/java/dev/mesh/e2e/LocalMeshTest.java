@@ -7,7 +7,6 @@ import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -24,36 +23,6 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// YAML in a folder, pilot and proxies as processes, a request through edge and sidecar.
 class LocalMeshTest {
-    private static final String CONFIGURATION = """
-            apiVersion: v1
-            kind: Service
-            metadata: {name: web, namespace: shop}
-            spec: {selector: {app: web}, ports: [{name: http, port: 8080}]}
-            ---
-            apiVersion: networking.istio.io/v1
-            kind: WorkloadEntry
-            metadata: {name: web-v1, namespace: shop}
-            spec: {address: 127.0.1.21, labels: {app: web, version: v1}, ports: {http: INBOUND}}
-            ---
-            apiVersion: networking.istio.io/v1
-            kind: Gateway
-            metadata: {name: edge, namespace: shop}
-            spec: {selector: {istio: ingressgateway}, servers: [{port: {number: EDGE, name: http, protocol: HTTP}, hosts: ["*"]}]}
-            ---
-            apiVersion: networking.istio.io/v1
-            kind: VirtualService
-            metadata: {name: web, namespace: shop}
-            spec:
-              hosts: ["*"]
-              gateways: [edge]
-              http:
-              - name: version
-                match: [{uri: {exact: /version}}]
-                directResponse: {status: 200, body: {string: one}}
-              - name: all
-                route: [{destination: {host: web}}]
-            """;
-
     @TempDir
     @SuppressWarnings("NullAway.Init") // set by JUnit
     private Path work;
@@ -71,10 +40,10 @@ class LocalMeshTest {
             exchange.close();
         });
         application.start();
-        int edge = freePort();
-        int inbound = freePort();
+        int edge = Fixture.freePort();
+        int inbound = Fixture.freePort();
         Path folder = Files.createDirectory(work.resolve("config"));
-        String text = CONFIGURATION.replace("EDGE", "" + edge).replace("INBOUND", "" + inbound);
+        String text = Fixture.configuration(edge, inbound);
         Files.writeString(folder.resolve("web.yaml"), text);
         Path portFile = work.resolve("pilot.port");
 
@@ -86,8 +55,10 @@ class LocalMeshTest {
             await().atMost(Duration.ofSeconds(30)).until(() -> Files.exists(portFile) || !pilot.isAlive());
             assertThat(pilot.isAlive()).as(pilot.output()).isTrue();
             String xds = Files.readString(portFile);
-            Path gateway = bootstrap("edge", "router~127.0.0.1~edge.shop~shop.svc.cluster.local", xds, "{}");
-            Path sidecar = bootstrap(
+            Path gateway =
+                    Fixture.bootstrap(work, "edge", "router~127.0.0.1~edge.shop~shop.svc.cluster.local", xds, "{}");
+            Path sidecar = Fixture.bootstrap(
+                    work,
                     "side",
                     "sidecar~127.0.1.21~web-v1.shop~shop.svc.cluster.local",
                     xds,
@@ -100,7 +71,7 @@ class LocalMeshTest {
                 String base = "http://127.0.0.1:" + edge;
                 await().atMost(Duration.ofSeconds(30))
                         .untilAsserted(() -> assertThat(body(base + "/page?x=1"))
-                                .as(() -> output(proxies))
+                                .as(proxies::toString)
                                 .isEqualTo("web-v1 /page?x=1"));
                 assertThat(body(base + "/version")).isEqualTo("one");
 
@@ -134,31 +105,6 @@ class LocalMeshTest {
         }
     }
 
-    private Path bootstrap(String name, String node, String xdsPort, String ports) throws IOException {
-        return Files.writeString(work.resolve(name + ".yaml"), """
-                node:
-                  id: $node
-                  cluster: $name
-                  metadata: {LABELS: {istio: ingressgateway}, NAMESPACE: shop, INTERCEPTION_MODE: NONE, MESH_OUTBOUND_ADDRESS: 127.128.1.21, MESH_APPLICATION_PORTS: $ports}
-                dynamic_resources:
-                  ads_config: {api_type: DELTA_GRPC, transport_api_version: V3, grpc_services: [{envoy_grpc: {cluster_name: xds}}]}
-                  lds_config: {ads: {}}
-                  cds_config: {ads: {}}
-                static_resources:
-                  clusters:
-                  - name: xds
-                    type: STATIC
-                    load_assignment: {cluster_name: xds, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: $xds}}}}]}]}
-                    typed_extension_protocol_options:
-                      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
-                        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-                        explicit_http_config: {http2_protocol_options: {}}
-                """.replace("$node", node)
-                .replace("$name", name)
-                .replace("$ports", ports)
-                .replace("$xds", xdsPort));
-    }
-
     private String body(String url) {
         try {
             var answer = http.send(
@@ -172,20 +118,6 @@ class LocalMeshTest {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return e.toString();
-        }
-    }
-
-    private static String output(Program program) {
-        try {
-            return program.output();
-        } catch (IOException e) {
-            return e.toString();
-        }
-    }
-
-    private static int freePort() throws IOException {
-        try (var socket = new ServerSocket(0)) {
-            return socket.getLocalPort();
         }
     }
 }

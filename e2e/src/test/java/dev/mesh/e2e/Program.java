@@ -41,6 +41,11 @@ final class Program implements AutoCloseable {
                 classPath,
                 main));
         command.addAll(arguments);
+        return run(command, log);
+    }
+
+    /// Any program.
+    static Program run(List<String> command, Path log) throws IOException {
         var process = new ProcessBuilder(command)
                 .redirectErrorStream(true)
                 .redirectOutput(log.toFile())
@@ -50,6 +55,16 @@ final class Program implements AutoCloseable {
 
     boolean isAlive() {
         return process.isAlive();
+    }
+
+    /// What it has printed.
+    @Override
+    public String toString() {
+        try {
+            return output();
+        } catch (IOException e) {
+            return e.toString();
+        }
     }
 
     String output() throws IOException {
