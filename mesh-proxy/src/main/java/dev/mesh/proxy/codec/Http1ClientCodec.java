@@ -33,6 +33,8 @@ public final class Http1ClientCodec extends ChannelInboundHandlerAdapter
     private boolean closed;
     private boolean decoding;
     private boolean readOutstanding;
+    // All that will ever come has come: what is kept is delivered, paused or not.
+    private boolean inputOver;
 
     /// @param maxRequests on this connection, 0 = no limit
     public Http1ClientCodec(Http1Limits limits, int maxRequests) {
@@ -133,7 +135,7 @@ public final class Http1ClientCodec extends ChannelInboundHandlerAdapter
         try {
             while (pending != null && !closed) {
                 Stream current = stream;
-                if (current != null && current.pauses > 0) {
+                if (current != null && current.pauses > 0 && !inputOver) {
                     break;
                 }
                 if (current == null) {
@@ -318,6 +320,8 @@ public final class Http1ClientCodec extends ChannelInboundHandlerAdapter
     }
 
     private void onInputEnd() {
+        inputOver = true;
+        decode();
         Stream current = stream;
         if (current != null && !current.over && decoder.endsWithConnection() && current.responseStarted()) {
             current.listener.onData(context.alloc().buffer(0, 0), true);
@@ -328,11 +332,10 @@ public final class Http1ClientCodec extends ChannelInboundHandlerAdapter
 
     @Override
     public void channelInactive(ChannelHandlerContext ctx) throws Exception {
-        closed = true;
         draining = true;
-        if (pending != null && stream != null && stream.pauses == 0) {
-            decode();
-        }
+        inputOver = true;
+        decode();
+        closed = true;
         Stream current = stream;
         if (current != null && !current.over && decoder.endsWithConnection() && current.responseStarted()) {
             current.listener.onData(ctx.alloc().buffer(0, 0), true);

@@ -260,7 +260,11 @@ public final class Http1ServerCodec extends ChannelInboundHandlerAdapter impleme
                 : !HeadParser.listHas(connectionOptions, "close")
                         && (!http10 || HeadParser.listHas(connectionOptions, "keep-alive"));
         String upgrade = headers.joined("upgrade");
-        if (upgrade != null && connectionOptions != null && HeadParser.listHas(connectionOptions, "upgrade")) {
+        // An offer of h2c is declined by not taking it up (RFC 9113 3.1): the request is served as it is.
+        if (upgrade != null
+                && !upgrade.equalsIgnoreCase("h2c")
+                && connectionOptions != null
+                && HeadParser.listHas(connectionOptions, "upgrade")) {
             request.upgrade(upgrade.toLowerCase(Locale.ROOT));
             current.upgradeAsked = true;
         }

@@ -45,7 +45,10 @@ public final class HttpConnectionManagerFactory implements NetworkFilterFactory 
             "path_normalization_options",
             "internal_address_config",
             "represent_ipv4_remote_address_as_ipv4_mapped_ipv6",
-            "proxy_100_continue");
+            "proxy_100_continue",
+            "forward_client_cert_details",
+            "set_current_client_cert_details",
+            "tracing");
 
     private final Map<String, AccessLogFactory> accessLogs = new LinkedHashMap<>();
 

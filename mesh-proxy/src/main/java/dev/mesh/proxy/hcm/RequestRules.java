@@ -68,6 +68,8 @@ final class RequestRules {
         stripHost(settings, connection, head);
         boolean edge = settings.useRemoteAddress();
         headers.remove("x-envoy-internal");
+        // forward_client_cert_details is SANITIZE: what a client says of its certificate is not believed.
+        headers.remove("x-forwarded-client-cert");
         if (edge) {
             remove(headers, EXTERNAL_CONTROL);
             remove(headers, EDGE_ONLY);

@@ -15,6 +15,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -189,6 +190,18 @@ class ProxyProcessTest {
         assertThat(raw("GET / HTTP/1.1\r\nHost: a\r\nx: " + "y".repeat(70_000) + "\r\n\r\n"))
                 .startsWith("HTTP/1.1 431");
         assertThat(raw("GET /#frag HTTP/1.1\r\nHost: a\r\n\r\n")).startsWith("HTTP/1.1 400");
+    }
+
+    @Test
+    void declinesAnOfferOfH2cAndServesTheRequest() throws Exception {
+        String offer = String.join(
+                "\r\n",
+                List.of(
+                        "Connection: Upgrade, HTTP2-Settings, close",
+                        "Upgrade: h2c",
+                        "HTTP2-Settings: AAMAAABkAAQAoAAA"));
+        assertThat(raw("GET /direct HTTP/1.1\r\nHost: a\r\n" + offer + "\r\n\r\n"))
+                .startsWith("HTTP/1.1 418");
     }
 
     private String raw(String request) throws IOException {
