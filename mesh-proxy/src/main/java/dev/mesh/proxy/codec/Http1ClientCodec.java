@@ -35,6 +35,8 @@ public final class Http1ClientCodec extends ChannelInboundHandlerAdapter
     private boolean readOutstanding;
     // All that will ever come has come: what is kept is delivered, paused or not.
     private boolean inputOver;
+    // The connection ended in an error, such as the peer's RST.
+    private boolean broken;
 
     /// @param maxRequests on this connection, 0 = no limit
     public Http1ClientCodec(Http1Limits limits, int maxRequests) {
@@ -281,7 +283,6 @@ public final class Http1ClientCodec extends ChannelInboundHandlerAdapter
             data.release();
             return;
         }
-        if (end) {}
         current.listener.onData(data, end);
         if (end) {
             current.finish();
@@ -320,27 +321,27 @@ public final class Http1ClientCodec extends ChannelInboundHandlerAdapter
     }
 
     private void onInputEnd() {
+        takeTheRest();
+        context.close();
+    }
+
+    // What has come is delivered, and an end in order ends a body that has no other end. A connection that
+    // broke says nothing of where the body ends.
+    private void takeTheRest() {
         inputOver = true;
         decode();
         Stream current = stream;
-        if (current != null && !current.over && decoder.endsWithConnection() && current.responseStarted()) {
+        if (current != null && !current.over && !broken && decoder.endsWithConnection() && current.responseStarted()) {
             current.listener.onData(context.alloc().buffer(0, 0), true);
             current.finish();
         }
-        context.close();
     }
 
     @Override
     public void channelInactive(ChannelHandlerContext ctx) throws Exception {
         draining = true;
-        inputOver = true;
-        decode();
+        takeTheRest();
         closed = true;
-        Stream current = stream;
-        if (current != null && !current.over && decoder.endsWithConnection() && current.responseStarted()) {
-            current.listener.onData(ctx.alloc().buffer(0, 0), true);
-            current.finish();
-        }
         fail(ResetReason.CONNECTION_TERMINATION, "connection_termination");
         if (pending != null) {
             pending.release();
@@ -363,6 +364,7 @@ public final class Http1ClientCodec extends ChannelInboundHandlerAdapter
 
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+        broken = true;
         ctx.close();
     }
 

@@ -421,12 +421,9 @@ public final class Http1ServerCodec extends ChannelInboundHandlerAdapter impleme
         super.userEventTriggered(ctx, event);
     }
 
-    // A client that stops sending in the middle of a request has gone; one that ends after it may still read.
+    // A client that ends its side has gone, as for Envoy: whoever waits for an answer keeps the connection open.
     private void onInputEnd() {
-        Stream current = stream;
-        if (current == null || !current.requestEnded || decoder.endsWithConnection()) {
-            context.close();
-        }
+        context.close();
     }
 
     @Override
