@@ -9,7 +9,6 @@ import dev.mesh.proxy.http.ServerConnectionListener;
 import dev.mesh.proxy.http.ServerStream;
 import dev.mesh.proxy.http.StreamListener;
 import io.netty.buffer.ByteBuf;
-import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import java.util.Locale;
@@ -38,11 +37,20 @@ public final class Http1ServerCodec extends ChannelInboundHandlerAdapter impleme
     private boolean decoding;
     private boolean readOutstanding;
     private boolean inputEnded;
+    private boolean headBegun;
+    private final long delayedCloseMillis;
+    private @Nullable LingeringClose ending;
 
+    /// @param delayedCloseMillis how long a client may take to see the end of a last response; 0 = no limit, and
+    ///     what it still sends is not waited for
     /// @param listeners makes the connection's listener when the codec is added
     public Http1ServerCodec(
-            Http1Limits limits, boolean secure, Function<ChannelHandlerContext, ServerConnectionListener> listeners) {
+            Http1Limits limits,
+            boolean secure,
+            long delayedCloseMillis,
+            Function<ChannelHandlerContext, ServerConnectionListener> listeners) {
         this.limits = limits;
+        this.delayedCloseMillis = delayedCloseMillis;
         this.secure = secure;
         this.listeners = listeners;
         this.decoder = new Http1Decoder(this, limits);
@@ -66,9 +74,23 @@ public final class Http1ServerCodec extends ChannelInboundHandlerAdapter impleme
     /// Lets the connection end when the current request is done; at once if there is none.
     public void drain() {
         draining = true;
-        if (stream == null && !decoder.inMessage() && !closing) {
-            closing = true;
-            context.writeAndFlush(io.netty.buffer.Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
+        if (idle() && !closing) {
+            end(false);
+        }
+    }
+
+    // No more requests: the connection ends when what was written is out.
+    private void end(boolean readsOn) {
+        closing = true;
+        ending = LingeringClose.start(context, readsOn, delayedCloseMillis, connection::onDelayedCloseTimeout);
+    }
+
+    /// Answers a request whose head has not come to its end in time, and ends the connection.
+    ///
+    /// @param detail Envoy's response code detail
+    public void refuseHead(int status, String body, String detail) {
+        if (stream == null && !closing) {
+            refuse(new Http1Error(status, detail), body);
         }
     }
 
@@ -118,13 +140,16 @@ public final class Http1ServerCodec extends ChannelInboundHandlerAdapter impleme
                 releaseIfRead();
             }
         } catch (Http1Error e) {
-            refuse(e);
+            refuse(e, ReasonPhrases.of(e.status));
         } finally {
             decoding = false;
         }
         releaseIfRead();
         if (inputEnded && pending == null && !closing) {
             onInputEnd();
+        } else if (stream == null && !headBegun && !closing && decoder.inMessage()) {
+            headBegun = true;
+            connection.onHeadBegun();
         }
     }
 
@@ -144,6 +169,9 @@ public final class Http1ServerCodec extends ChannelInboundHandlerAdapter impleme
 
     // While a response is pending one read stays open, so that a client that goes away is noticed.
     private void readMore() {
+        if (ending != null && ending.draining() && !inputEnded) {
+            context.read();
+        }
         if (closing || readOutstanding || inputEnded) {
             return;
         }
@@ -157,6 +185,7 @@ public final class Http1ServerCodec extends ChannelInboundHandlerAdapter impleme
 
     @Override
     public long onHead(byte[] block, int length) throws Http1Error {
+        headBegun = false;
         int end = HeadParser.lineEnd(block, 0, length);
         int methodEnd = indexOf(block, 0, end, ' ');
         if (methodEnd < 0 || !HeadParser.isToken(block, 0, methodEnd)) {
@@ -377,18 +406,18 @@ public final class Http1ServerCodec extends ChannelInboundHandlerAdapter impleme
         }
     }
 
-    private void refuse(Http1Error error) {
+    private void refuse(Http1Error error, String body) {
         Stream current = stream;
         Protocol protocol = current == null ? Protocol.HTTP_1_1 : current.protocol;
         boolean answered = current != null && current.responseStarted;
         connection.onProtocolError(protocol, answered ? 0 : error.status, error.detail());
-        closing = true;
         if (current != null && current.hasListener() && !current.over) {
             current.over = true;
             current.listener.onReset(ResetReason.PROTOCOL_ERROR, error.detail());
         }
         stream = null;
         if (answered) {
+            closing = true;
             context.close();
             return;
         }
@@ -397,8 +426,12 @@ public final class Http1ServerCodec extends ChannelInboundHandlerAdapter impleme
                 .number(error.status)
                 .raw(" ")
                 .raw(ReasonPhrases.of(error.status))
-                .raw("\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-        context.writeAndFlush(writer.finish(context.alloc())).addListener(ChannelFutureListener.CLOSE);
+                .raw("\r\ncontent-length: ")
+                .number(body.length())
+                .raw("\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n")
+                .raw(body);
+        context.write(writer.finish(context.alloc()));
+        end(true);
     }
 
     @Override
@@ -414,7 +447,9 @@ public final class Http1ServerCodec extends ChannelInboundHandlerAdapter impleme
     public void userEventTriggered(ChannelHandlerContext ctx, Object event) throws Exception {
         if (event instanceof io.netty.channel.socket.ChannelInputShutdownEvent) {
             inputEnded = true;
-            if (pending == null) {
+            if (ending != null) {
+                ending.inputEnded();
+            } else if (pending == null) {
                 onInputEnd();
             }
         }
@@ -429,6 +464,9 @@ public final class Http1ServerCodec extends ChannelInboundHandlerAdapter impleme
     @Override
     public void channelInactive(ChannelHandlerContext ctx) throws Exception {
         closing = true;
+        if (ending != null) {
+            ending.closed();
+        }
         Stream current = stream;
         stream = null;
         if (current != null && !current.over) {
@@ -608,8 +646,7 @@ public final class Http1ServerCodec extends ChannelInboundHandlerAdapter impleme
             stream = null;
             if (!keepAlive || untilClose || !requestEnded) {
                 // An unread rest of the request must not be taken for the next one.
-                closing = true;
-                context.writeAndFlush(io.netty.buffer.Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
+                end(!requestEnded || draining || pending != null);
                 return;
             }
             if (!decoding) {

@@ -19,8 +19,10 @@ import io.netty.handler.codec.http2.Http2Exception;
 import io.netty.handler.codec.http2.Http2FrameAdapter;
 import io.netty.handler.codec.http2.Http2Headers;
 import io.netty.handler.codec.http2.Http2Settings;
+import io.netty.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /// The server side of HTTP/2 (RFC 9113). Netty reads and writes frames and enforces its flood limits; streams
 /// and flow control are ours.
@@ -32,24 +34,29 @@ public final class Http2ServerCodec extends Http2ConnectionHandler {
     @SuppressWarnings("NullAway.Init") // set in handlerAdded
     private ServerConnectionListener listener;
 
+    private final long drainMillis;
     private boolean draining;
+    private @Nullable ScheduledFuture<?> drainTimer;
 
     private Http2ServerCodec(
             Http2ConnectionDecoder decoder,
             Http2ConnectionEncoder encoder,
             Http2Settings settings,
             Http2Limits limits,
+            long drainMillis,
             Function<ChannelHandlerContext, ServerConnectionListener> listeners) {
         super(decoder, encoder, settings);
         this.limits = limits;
+        this.drainMillis = drainMillis;
         this.listeners = listeners;
         this.streams = new Http2Streams(connection());
     }
 
+    /// @param drainMillis how long a client may take to hear that the connection goes
     /// @param listeners makes the connection's listener when the codec is added
     public static Http2ServerCodec create(
-            Http2Limits limits, Function<ChannelHandlerContext, ServerConnectionListener> listeners) {
-        return new Builder(limits, listeners).build();
+            Http2Limits limits, long drainMillis, Function<ChannelHandlerContext, ServerConnectionListener> listeners) {
+        return new Builder(limits, drainMillis, listeners).build();
     }
 
     @Override
@@ -91,6 +98,10 @@ public final class Http2ServerCodec extends Http2ConnectionHandler {
     @Override
     public void channelInactive(ChannelHandlerContext ctx) throws Exception {
         super.channelInactive(ctx);
+        if (drainTimer != null) {
+            drainTimer.cancel(false);
+            drainTimer = null;
+        }
         listener.onClosed();
     }
 
@@ -99,17 +110,28 @@ public final class Http2ServerCodec extends Http2ConnectionHandler {
         return connection().numActiveStreams();
     }
 
-    /// Tells the client to open no more streams (GOAWAY with the highest id), and closes after the timeout
-    /// when the open ones are done.
-    public void drain(long timeoutMillis) {
+    /// Tells the client to open no more streams, and ends the connection when the open ones are done: GOAWAY
+    /// with the highest id, and a PING. What the client sent before it heard of it has come when it answers the
+    /// PING (or when the drain timeout has passed), so that the last GOAWAY and the end lose no request.
+    public void drain() {
         if (draining) {
             return;
         }
         draining = true;
         ChannelHandlerContext ctx = streams.context();
         goAway(ctx, Integer.MAX_VALUE, Http2Error.NO_ERROR.code(), Unpooled.EMPTY_BUFFER, ctx.newPromise());
+        encoder().writePing(ctx, false, DRAIN_PING, ctx.newPromise());
         ctx.flush();
-        ctx.executor().schedule(() -> ctx.channel().close(), timeoutMillis, TimeUnit.MILLISECONDS);
+        drainTimer = ctx.executor().schedule(this::finishDrain, drainMillis, TimeUnit.MILLISECONDS);
+    }
+
+    // Netty sends the last GOAWAY when the channel is closed, and waits for the streams that are open.
+    private void finishDrain() {
+        if (drainTimer != null) {
+            drainTimer.cancel(false);
+            drainTimer = null;
+            streams.context().channel().close();
+        }
     }
 
     @Override
@@ -201,11 +223,11 @@ public final class Http2ServerCodec extends Http2ConnectionHandler {
 
         @Override
         public void drainConnection() {
-            drain(DRAIN_MILLIS);
+            drain();
         }
     }
 
-    private static final long DRAIN_MILLIS = 5000;
+    private static final long DRAIN_PING = 0x6d657368_64726e31L;
 
     private static final class Frames extends Http2FrameAdapter {
         @SuppressWarnings("NullAway.Init") // set right after construction
@@ -239,17 +261,31 @@ public final class Http2ServerCodec extends Http2ConnectionHandler {
         public void onRstStreamRead(ChannelHandlerContext ctx, int streamId, long errorCode) {
             codec.streams.onRst(streamId, errorCode);
         }
+
+        @Override
+        public void onPingAckRead(ChannelHandlerContext ctx, long data) {
+            if (data == DRAIN_PING) {
+                codec.finishDrain();
+            }
+        }
     }
 
     private static final class Builder extends AbstractHttp2ConnectionHandlerBuilder<Http2ServerCodec, Builder> {
         private final Http2Limits limits;
+        private final long drainMillis;
         private final Function<ChannelHandlerContext, ServerConnectionListener> listeners;
         private final Frames frames = new Frames();
 
-        private Builder(Http2Limits limits, Function<ChannelHandlerContext, ServerConnectionListener> listeners) {
+        private Builder(
+                Http2Limits limits,
+                long drainMillis,
+                Function<ChannelHandlerContext, ServerConnectionListener> listeners) {
             this.limits = limits;
+            this.drainMillis = drainMillis;
             this.listeners = listeners;
             server(true);
+            // Streams that are open when a drain ends: as long as Envoy lets a drained listener's connections be.
+            gracefulShutdownTimeoutMillis(TimeUnit.MINUTES.toMillis(10));
             frameListener(frames);
             validateHeaders(true);
             initialSettings(Http2Settings.defaultSettings()
@@ -272,7 +308,7 @@ public final class Http2ServerCodec extends Http2ConnectionHandler {
         @Override
         protected Http2ServerCodec build(
                 Http2ConnectionDecoder decoder, Http2ConnectionEncoder encoder, Http2Settings settings) {
-            var codec = new Http2ServerCodec(decoder, encoder, settings, limits, listeners);
+            var codec = new Http2ServerCodec(decoder, encoder, settings, limits, drainMillis, listeners);
             frames.codec = codec;
             return codec;
         }

@@ -3,6 +3,7 @@ package dev.mesh.proxy.hcm;
 import dev.mesh.api.decide.ConnectionView;
 import dev.mesh.api.decide.RequestView;
 import dev.mesh.api.decide.Route;
+import dev.mesh.api.decide.RouteAction;
 import dev.mesh.api.decide.RouteTable;
 import dev.mesh.api.decide.VirtualHost;
 import dev.mesh.proxy.filter.HttpFilter;
@@ -38,6 +39,7 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
     private final @Nullable RouteTable table;
 
     private @Nullable Route route;
+    private RouteAction.@Nullable Forward forward;
     private @Nullable VirtualHost virtualHost;
     private boolean routed;
 
@@ -440,51 +442,64 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
         queue.clear();
     }
 
-    /// @return nanoseconds until it must be looked at again
+    /// Ends the stream if one of its times is up.
+    ///
+    /// @return nanoseconds until it must be looked at again, `Long.MAX_VALUE` = never
     long checkTimeouts(long now) {
-        long next = Long.MAX_VALUE;
-        long idleLimit = idleTimeoutNanos();
-        if (idleLimit > 0) {
-            long left = idleLimit - (now - lastActivity);
-            if (left <= 0) {
-                http.manager.stats.rqIdleTimeout.inc();
-                timeOut(requestEnded ? 504 : 408, ResponseFlag.STREAM_IDLE_TIMEOUT, "stream_idle_timeout");
-                return next;
-            }
-            next = left;
+        if (over) {
+            return Long.MAX_VALUE;
         }
-        if (settings.requestTimeout().isPositive() && !requestEnded) {
-            long left = settings.requestTimeout().toNanos() - (now - info.startNanos);
-            if (left <= 0) {
-                http.manager.stats.rqTimeout.inc();
-                timeOut(408, null, "request_overall_timeout");
-                return next;
-            }
-            next = Math.min(next, left);
+        // What has not been sent in full by then is late, not early: a body that is still coming is a 408.
+        int status = requestEnded ? 504 : 408;
+        if (left(idleNanos(), lastActivity, now) <= 0) {
+            http.manager.stats.rqIdleTimeout.inc();
+            localReply(
+                    status, "stream timeout", new HeaderMap(), ResponseFlag.STREAM_IDLE_TIMEOUT, "stream_idle_timeout");
+            return Long.MAX_VALUE;
         }
-        if (settings.maxStreamDuration().isPositive()) {
-            long left = settings.maxStreamDuration().toNanos() - (now - info.startNanos);
-            if (left <= 0) {
-                timeOut(504, ResponseFlag.DURATION_TIMEOUT, "max_duration_timeout");
-                return next;
-            }
-            next = Math.min(next, left);
+        if (left(requestNanos(), info.startNanos, now) <= 0) {
+            http.manager.stats.rqTimeout.inc();
+            localReply(408, "request timeout", new HeaderMap(), null, "request_overall_timeout");
+            return Long.MAX_VALUE;
         }
-        return next;
+        if (left(durationNanos(), info.startNanos, now) <= 0) {
+            http.manager.stats.rqMaxDuration.inc();
+            var deadline = new HeaderMap();
+            if (LocalReplies.isGrpc(head)) {
+                deadline.add("grpc-status", LocalReplies.GRPC_DEADLINE_EXCEEDED);
+            }
+            localReply(status, "downstream duration timeout", deadline, null, "max_duration_timeout");
+            return Long.MAX_VALUE;
+        }
+        return timeLeft(now);
     }
 
-    private long idleTimeoutNanos() {
-        Route taken = route;
-        if (taken != null
-                && taken.action() instanceof dev.mesh.api.decide.RouteAction.Forward forward
-                && forward.idleTimeout() != null) {
-            return forward.idleTimeout().toNanos();
-        }
-        return settings.streamIdleTimeout().toNanos();
+    /// @return nanoseconds until one of the stream's times is up, `Long.MAX_VALUE` = never
+    long timeLeft(long now) {
+        return over
+                ? Long.MAX_VALUE
+                : Math.min(
+                        left(idleNanos(), lastActivity, now),
+                        Math.min(
+                                left(requestNanos(), info.startNanos, now),
+                                left(durationNanos(), info.startNanos, now)));
     }
 
-    private void timeOut(int status, @Nullable ResponseFlag flag, String detail) {
-        localReply(status, status == 408 ? "" : "stream timeout", new HeaderMap(), flag, detail);
+    private static long left(long limit, long since, long now) {
+        return limit > 0 ? limit - (now - since) : Long.MAX_VALUE;
+    }
+
+    private long idleNanos() {
+        var own = forward == null ? null : forward.idleTimeout();
+        return (own == null ? settings.timeouts().streamIdle() : own).toNanos();
+    }
+
+    private long requestNanos() {
+        return requestEnded ? 0 : settings.timeouts().request().toNanos();
+    }
+
+    private long durationNanos() {
+        return StreamDuration.nanos(forward, head, settings.timeouts().maxStream());
     }
 
     private void touch() {
@@ -539,6 +554,10 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
                 if (virtualHost != null) {
                     route = table.route(virtualHost, this, random(), null);
                     info.route = route;
+                    forward = route != null && route.action() instanceof RouteAction.Forward action ? action : null;
+                    if (forward != null && (forward.idleTimeout() != null || forward.maxStreamDuration() != null)) {
+                        http.checkWithin(timeLeft(System.nanoTime()));
+                    }
                 }
             }
             if (route == null) {
@@ -552,6 +571,7 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
     public void clearRoute() {
         routed = false;
         route = null;
+        forward = null;
         virtualHost = null;
     }
 

@@ -13,6 +13,9 @@ final class HcmStats {
     final Counter cxHttp2Total;
     final Counter cxProtocolError;
     final Counter cxDestroy;
+    final Counter cxIdleTimeout;
+    final Counter cxMaxDuration;
+    final Counter cxDelayedCloseTimeout;
     final Counter rqTotal;
     final Gauge rqActive;
     final Counter rqCompleted;
@@ -22,6 +25,8 @@ final class HcmStats {
     final Counter rqTxReset;
     final Counter rqTimeout;
     final Counter rqIdleTimeout;
+    final Counter rqHeaderTimeout;
+    final Counter rqMaxDuration;
     final Counter noRoute;
     final Counter noCluster;
     final Counter directResponse;
@@ -36,6 +41,9 @@ final class HcmStats {
         cxHttp2Total = scope.counter("downstream_cx_http2_total");
         cxProtocolError = scope.counter("downstream_cx_protocol_error");
         cxDestroy = scope.counter("downstream_cx_destroy");
+        cxIdleTimeout = scope.counter("downstream_cx_idle_timeout");
+        cxMaxDuration = scope.counter("downstream_cx_max_duration_reached");
+        cxDelayedCloseTimeout = scope.counter("downstream_cx_delayed_close_timeout");
         rqTotal = scope.counter("downstream_rq_total");
         rqActive = scope.gauge("downstream_rq_active");
         rqCompleted = scope.counter("downstream_rq_completed");
@@ -45,6 +53,8 @@ final class HcmStats {
         rqTxReset = scope.counter("downstream_rq_tx_reset");
         rqTimeout = scope.counter("downstream_rq_timeout");
         rqIdleTimeout = scope.counter("downstream_rq_idle_timeout");
+        rqHeaderTimeout = scope.counter("downstream_rq_header_timeout");
+        rqMaxDuration = scope.counter("downstream_rq_max_duration_reached");
         noRoute = scope.counter("no_route");
         noCluster = scope.counter("no_cluster");
         directResponse = scope.counter("rq_direct_response");

@@ -256,13 +256,7 @@ public final class HttpConnectionManagerFactory implements NetworkFilterFactory 
                     case APPEND_IF_ABSENT -> Settings.ServerHeader.APPEND_IF_ABSENT;
                     case PASS_THROUGH -> Settings.ServerHeader.PASS_THROUGH;
                 },
-                common.hasIdleTimeout() ? duration(common.getIdleTimeout()) : HOUR,
-                proto.hasStreamIdleTimeout() ? duration(proto.getStreamIdleTimeout()) : Duration.ofMinutes(5),
-                duration(proto.getRequestTimeout()),
-                duration(proto.getRequestHeadersTimeout()),
-                duration(common.getMaxConnectionDuration()),
-                duration(common.getMaxStreamDuration()),
-                proto.hasDrainTimeout() ? duration(proto.getDrainTimeout()) : Duration.ofSeconds(5),
+                timeouts(proto),
                 proto.getUseRemoteAddress().getValue(),
                 proto.getXffNumTrustedHops(),
                 proto.getSkipXffAppend(),
@@ -288,6 +282,19 @@ public final class HttpConnectionManagerFactory implements NetworkFilterFactory 
                 upgrades,
                 proto.getVia(),
                 common.getMaxRequestsPerConnection().getValue());
+    }
+
+    private static Settings.Timeouts timeouts(HttpConnectionManager proto) {
+        var common = proto.getCommonHttpProtocolOptions();
+        return new Settings.Timeouts(
+                common.hasIdleTimeout() ? duration(common.getIdleTimeout()) : HOUR,
+                proto.hasStreamIdleTimeout() ? duration(proto.getStreamIdleTimeout()) : Duration.ofMinutes(5),
+                duration(proto.getRequestTimeout()),
+                duration(proto.getRequestHeadersTimeout()),
+                duration(common.getMaxConnectionDuration()),
+                duration(common.getMaxStreamDuration()),
+                proto.hasDrainTimeout() ? duration(proto.getDrainTimeout()) : Duration.ofSeconds(5),
+                proto.hasDelayedCloseTimeout() ? duration(proto.getDelayedCloseTimeout()) : Duration.ofSeconds(1));
     }
 
     private static int value(UInt32Value wrapped, int otherwise) {

@@ -8,6 +8,8 @@ import java.nio.charset.StandardCharsets;
 /// What the proxy answers itself. A gRPC call gets its failure as gRPC says it: HTTP 200 with `grpc-status`
 /// in the head (grpc/doc/http-grpc-status-mapping).
 final class LocalReplies {
+    static final String GRPC_DEADLINE_EXCEEDED = "4";
+
     private LocalReplies() {}
 
     static boolean isGrpc(RequestHead request) {
@@ -21,7 +23,9 @@ final class LocalReplies {
         var headers = extra.copy();
         if (grpc) {
             headers.set("content-type", "application/grpc");
-            headers.set("grpc-status", Integer.toString(grpcStatus(status)));
+            if (!headers.contains("grpc-status")) {
+                headers.set("grpc-status", Integer.toString(grpcStatus(status)));
+            }
             if (!body.isEmpty()) {
                 headers.set("grpc-message", percentEncoded(body));
             }

@@ -13,7 +13,7 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /// A checked `envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`, with
-/// Envoy's defaults filled in. Durations of zero are off.
+/// Envoy's defaults filled in.
 ///
 /// @param routes newest route table; null while there is none
 /// @param upgrades lower case, that are on for routes which do not say otherwise
@@ -27,13 +27,7 @@ record Settings(
         List<AccessLogger> accessLogs,
         String serverName,
         ServerHeader serverHeader,
-        Duration idleTimeout,
-        Duration streamIdleTimeout,
-        Duration requestTimeout,
-        Duration requestHeadersTimeout,
-        Duration maxConnectionDuration,
-        Duration maxStreamDuration,
-        Duration drainTimeout,
+        Timeouts timeouts,
         boolean useRemoteAddress,
         int xffTrustedHops,
         boolean skipXffAppend,
@@ -50,6 +44,25 @@ record Settings(
         Set<String> upgrades,
         String via,
         int maxRequestsPerConnection) {
+
+    /// How long things may take; zero = without a limit.
+    ///
+    /// @param idle a connection without requests
+    /// @param streamIdle a request without a byte in either direction
+    /// @param request from the first byte of a request to its last
+    /// @param requestHeaders from the first byte of a request to the end of its head
+    /// @param maxStream a request with its response
+    /// @param drain between the announcement that an HTTP/2 connection goes and its end
+    /// @param delayedClose for a client to take the last response of a connection
+    record Timeouts(
+            Duration idle,
+            Duration streamIdle,
+            Duration request,
+            Duration requestHeaders,
+            Duration maxConnection,
+            Duration maxStream,
+            Duration drain,
+            Duration delayedClose) {}
 
     enum Codec {
         AUTO,

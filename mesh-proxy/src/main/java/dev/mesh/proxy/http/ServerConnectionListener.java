@@ -13,6 +13,12 @@ public interface ServerConnectionListener {
     /// @param detail Envoy's response code detail, such as `http1.codec_error`
     void onProtocolError(Protocol protocol, int status, String detail);
 
+    /// The first bytes of a request have come, and not yet its head's end: it may be waited for only so long.
+    default void onHeadBegun() {}
+
+    /// The connection had to be closed before the client had taken the end of the last response.
+    default void onDelayedCloseTimeout() {}
+
     /// The connection is gone; every open stream heard `onReset` before.
     void onClosed();
 }

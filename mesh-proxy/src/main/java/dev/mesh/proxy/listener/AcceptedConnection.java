@@ -6,6 +6,7 @@ import dev.mesh.proxy.stats.Scope;
 import io.netty.channel.Channel;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -16,6 +17,7 @@ final class AcceptedConnection implements DownstreamConnection, ConnectionView {
     private final Scope scope;
     private final InetSocketAddress local;
     private final InetSocketAddress remote;
+    private final Channel channel;
     private String chainName = "";
     private boolean tls;
     private String protocol = "";
@@ -25,6 +27,7 @@ final class AcceptedConnection implements DownstreamConnection, ConnectionView {
         this.id = id;
         this.listener = listener;
         this.scope = scope;
+        this.channel = channel;
         local = (InetSocketAddress) channel.localAddress();
         remote = (InetSocketAddress) channel.remoteAddress();
     }
@@ -77,7 +80,23 @@ final class AcceptedConnection implements DownstreamConnection, ConnectionView {
 
     @Override
     public boolean draining() {
-        return listener.drained().get();
+        return listener.drain().started();
+    }
+
+    @Override
+    public void onDrain(Runnable action) {
+        Runnable takeBack = listener.drain().onStart(channel.eventLoop(), action);
+        channel.closeFuture().addListener(closed -> takeBack.run());
+    }
+
+    @Override
+    public Duration inspectionTimeout() {
+        return listener.inspectionTimeout();
+    }
+
+    @Override
+    public boolean continueAfterInspectionTimeout() {
+        return listener.continueAfterInspectionTimeout();
     }
 
     @Override

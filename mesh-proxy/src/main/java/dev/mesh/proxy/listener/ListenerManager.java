@@ -76,7 +76,7 @@ public final class ListenerManager {
         if (existing != null && existing.spec.addresses().equals(spec.addresses())) {
             ListenerSpec old = existing.spec;
             existing.spec = spec;
-            old.drained().set(true);
+            old.drain().start();
             modified.inc();
             return null;
         }
@@ -90,7 +90,7 @@ public final class ListenerManager {
         }
         active.put(spec.name(), fresh);
         if (existing != null) {
-            existing.spec.drained().set(true);
+            existing.spec.drain().start();
             close(existing);
             modified.inc();
         } else {
@@ -104,7 +104,7 @@ public final class ListenerManager {
     public synchronized void remove(String name) {
         Active gone = active.remove(name);
         if (gone != null) {
-            gone.spec.drained().set(true);
+            gone.spec.drain().start();
             close(gone);
             removed.inc();
             total.set(active.size());
@@ -114,7 +114,7 @@ public final class ListenerManager {
     /// Stops accepting, and lets connections end.
     public synchronized void drain() {
         for (Active listener : active.values()) {
-            listener.spec.drained().set(true);
+            listener.spec.drain().start();
             close(listener);
         }
     }

@@ -5,8 +5,8 @@ import dev.mesh.proxy.filter.BindContext;
 import dev.mesh.proxy.filter.NetworkFilterFactory;
 import io.netty.handler.ssl.SslContext;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /// A checked listener, ready to serve.
@@ -15,7 +15,9 @@ import org.jspecify.annotations.Nullable;
 /// @param chains by the positions of `table`
 /// @param otherwise the default filter chain
 /// @param maxConnections at once; more are closed when accepted
-/// @param drained turns true when the listener was replaced or removed, or the proxy drains
+/// @param inspectionTimeout how long a listener filter waits for the first bytes; zero = for ever, or no filter
+/// @param continueAfterInspectionTimeout whether the connection then goes on; otherwise it is closed
+/// @param drain starts when the listener was replaced or removed, or the proxy drains
 public record ListenerSpec(
         String name,
         List<InetSocketAddress> addresses,
@@ -27,7 +29,9 @@ public record ListenerSpec(
         List<Chain> chains,
         @Nullable Chain otherwise,
         BindContext.Direction direction,
-        AtomicBoolean drained) {
+        Duration inspectionTimeout,
+        boolean continueAfterInspectionTimeout,
+        Drain drain) {
 
     /// One filter chain.
     ///

@@ -1,12 +1,14 @@
 package dev.mesh.proxy.load;
 
 import com.google.protobuf.Any;
+import com.google.protobuf.util.Durations;
 import dev.mesh.api.decide.ListenerTable;
 import dev.mesh.api.decide.compile.Compiled;
 import dev.mesh.api.decide.compile.ListenerCompiler;
 import dev.mesh.proxy.filter.BindContext;
 import dev.mesh.proxy.filter.ConfigRejected;
 import dev.mesh.proxy.filter.NetworkFilterFactory;
+import dev.mesh.proxy.listener.Drain;
 import dev.mesh.proxy.listener.ListenerSpec;
 import dev.mesh.proxy.tls.TlsContexts;
 import io.envoyproxy.envoy.config.core.v3.Address;
@@ -15,11 +17,11 @@ import io.envoyproxy.envoy.config.listener.v3.Listener;
 import io.netty.handler.ssl.SslContext;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /// `envoy.config.listener.v3.Listener` → [ListenerSpec]. Configuration thread.
@@ -84,7 +86,19 @@ final class ListenerReader {
                 List.copyOf(chains),
                 otherwise,
                 context.direction(),
-                new AtomicBoolean());
+                inspectionTimeout(proto),
+                proto.getContinueOnListenerFiltersTimeout(),
+                new Drain());
+    }
+
+    // Only a listener filter waits for bytes: without one there is nothing to time out.
+    private static Duration inspectionTimeout(Listener proto) {
+        if (proto.getListenerFiltersCount() == 0) {
+            return Duration.ZERO;
+        }
+        return proto.hasListenerFiltersTimeout()
+                ? Duration.ofNanos(Durations.toNanos(proto.getListenerFiltersTimeout()))
+                : Duration.ofSeconds(15);
     }
 
     private static void refuse(Listener proto, List<String> reasons) {

@@ -21,15 +21,8 @@ final class Timeouts {
     private Timeouts() {}
 
     static long overall(RouteAction.Forward action, RequestHead head) {
-        long millis = action.timeout().toMillis();
-        var stream = action.maxStreamDuration();
-        if (stream != null && stream.grpcTimeoutHeaderMax() != null) {
-            long asked = grpc(head.headers().get("grpc-timeout"));
-            long max = stream.grpcTimeoutHeaderMax().toMillis();
-            if (asked > 0) {
-                millis = max > 0 ? Math.min(asked, max) : asked;
-            }
-        }
+        // A route with max_stream_duration is bounded by that alone, as in Envoy.
+        long millis = action.maxStreamDuration() != null ? 0 : action.timeout().toMillis();
         return given(head, "x-envoy-upstream-rq-timeout-ms", millis);
     }
 
@@ -52,20 +45,5 @@ final class Timeouts {
     private static long given(RequestHead head, String header, long otherwise) {
         String value = head.headers().get(header);
         return value != null && value.matches("[0-9]{1,9}") ? Long.parseLong(value) : otherwise;
-    }
-
-    // gRPC over HTTP/2, "Timeout": up to eight digits and a unit.
-    private static long grpc(@org.jspecify.annotations.Nullable String value) {
-        if (value == null || !value.matches("[0-9]{1,8}[HMSmun]")) {
-            return 0;
-        }
-        long amount = Long.parseLong(value.substring(0, value.length() - 1));
-        return switch (value.charAt(value.length() - 1)) {
-            case 'H' -> amount * 3_600_000;
-            case 'M' -> amount * 60_000;
-            case 'S' -> amount * 1000;
-            case 'm' -> amount;
-            default -> 1;
-        };
     }
 }
