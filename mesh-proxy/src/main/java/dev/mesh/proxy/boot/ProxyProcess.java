@@ -7,6 +7,8 @@ import dev.mesh.proxy.admin.AdminView;
 import dev.mesh.proxy.filter.ConfigRejected;
 import dev.mesh.proxy.filter.HttpFilterRegistry;
 import dev.mesh.proxy.filter.NetworkFilterFactory;
+import dev.mesh.proxy.filters.cors.CorsFilterFactory;
+import dev.mesh.proxy.filters.fault.FaultFilterFactory;
 import dev.mesh.proxy.filters.router.RouterFilterFactory;
 import dev.mesh.proxy.filters.tcpproxy.TcpProxyFactory;
 import dev.mesh.proxy.hcm.HttpConnectionManagerFactory;
@@ -63,7 +65,8 @@ public final class ProxyProcess implements AutoCloseable {
         var connector = new TcpConnector(loops);
         pools = new UpstreamPools(connector);
         listeners = new ListenerManager(loops, stats);
-        var httpFilters = new HttpFilterRegistry(List.of(new RouterFilterFactory(pools)));
+        var httpFilters = new HttpFilterRegistry(
+                List.of(new CorsFilterFactory(), new FaultFilterFactory(), new RouterFilterFactory(pools)));
         List<NetworkFilterFactory> networkFilters = List.of(
                 new HttpConnectionManagerFactory(accessLogs.factories()),
                 new TcpProxyFactory(connector, accessLogs.factories()));

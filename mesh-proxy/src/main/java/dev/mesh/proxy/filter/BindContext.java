@@ -13,6 +13,11 @@ public interface BindContext {
     /// The root of all statistics.
     Scope stats();
 
+    /// Where HTTP filters count: `http.<stat_prefix>.` inside of a connection manager.
+    default Scope httpStats() {
+        return stats();
+    }
+
     HttpFilterRegistry httpFilters();
 
     /// A route configuration that comes by RDS. The listener warms until it is there or known absent.

@@ -25,6 +25,16 @@ public final class HttpFilterRegistry {
         return byTypeUrl.get(typeUrl);
     }
 
+    /// The filter whose per-route configuration has this type.
+    public @Nullable HttpFilterFactory findPerRoute(String typeUrl) {
+        for (var factory : byTypeUrl.values()) {
+            if (typeUrl.equals(factory.perRouteTypeUrl())) {
+                return factory;
+            }
+        }
+        return null;
+    }
+
     public Set<String> known() {
         return byTypeUrl.keySet();
     }

@@ -13,7 +13,9 @@ import dev.mesh.proxy.filter.AccessLogFactory;
 import dev.mesh.proxy.filter.AccessLogger;
 import dev.mesh.proxy.filter.BindContext;
 import dev.mesh.proxy.filter.ConfigRejected;
+import dev.mesh.proxy.filter.HttpBindContext;
 import dev.mesh.proxy.filter.NetworkFilterFactory;
+import dev.mesh.proxy.filter.PerRouteConfigs;
 import io.envoyproxy.envoy.config.accesslog.v3.AccessLog;
 import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager;
 import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter;
@@ -83,7 +85,9 @@ public final class HttpConnectionManagerFactory implements NetworkFilterFactory 
         if (proto.getStatPrefix().isEmpty()) {
             reasons.add("stat_prefix: empty (expected: at least one character)");
         }
-        var filters = filters(proto, context, reasons);
+        var forFilters = new HttpBindContext(
+                context, context.stats().tagged("http", "envoy_http_conn_manager_prefix", proto.getStatPrefix()));
+        var filters = filters(proto, forFilters, reasons);
         var routes = routes(proto, context, reasons);
         var logs = accessLogs(proto.getAccessLogList(), reasons);
         var settings = settings(proto, routes, filters, logs, reasons);
@@ -155,6 +159,8 @@ public final class HttpConnectionManagerFactory implements NetworkFilterFactory 
                                 }
                             }
                         }
+                        PerRouteConfigs.check(table, context.httpFilters())
+                                .forEach(reason -> reasons.add("route_config." + reason));
                         yield () -> table;
                     }
                     case Compiled.Rejected<RouteTable>(List<String> why) -> {

@@ -15,6 +15,7 @@ import dev.mesh.proxy.filter.BindContext;
 import dev.mesh.proxy.filter.ConfigRejected;
 import dev.mesh.proxy.filter.HttpFilterRegistry;
 import dev.mesh.proxy.filter.NetworkFilterFactory;
+import dev.mesh.proxy.filter.PerRouteConfigs;
 import dev.mesh.proxy.listener.ListenerManager;
 import dev.mesh.proxy.listener.ListenerSpec;
 import dev.mesh.proxy.stats.Scope;
@@ -567,6 +568,10 @@ public final class Loader {
             case Compiled.Ok<RouteTable>(RouteTable compiled) -> compiled;
             case Compiled.Rejected<RouteTable>(List<String> reasons) -> throw new ConfigRejected(reasons);
         };
+        var unusable = PerRouteConfigs.check(table, httpFilters);
+        if (!unusable.isEmpty()) {
+            throw new ConfigRejected(unusable);
+        }
         RouteState state = routeStates.computeIfAbsent(proto.getName(), any -> new RouteState());
         RouteTable merged;
         try {
@@ -601,6 +606,10 @@ public final class Loader {
             case Compiled.Ok<VirtualHost>(VirtualHost compiled) -> compiled;
             case Compiled.Rejected<VirtualHost>(List<String> reasons) -> throw new ConfigRejected(reasons);
         };
+        var unusable = PerRouteConfigs.check(host, httpFilters);
+        if (!unusable.isEmpty()) {
+            throw new ConfigRejected(unusable);
+        }
         RouteTable current = state.waiting != null ? state.waiting : state.slot.get();
         if (current == null) {
             current = state.slot.base;

@@ -22,6 +22,8 @@ final class LiveProxy implements AutoCloseable {
     static final class Builder {
         private final List<String> hcm = new ArrayList<>();
         private final List<String> listener = new ArrayList<>();
+        private final List<String> filters = new ArrayList<>();
+        private final List<String> host = new ArrayList<>();
         private final List<String> routes = new ArrayList<>();
         private final List<String> clusters = new ArrayList<>();
 
@@ -34,6 +36,18 @@ final class LiveProxy implements AutoCloseable {
         /// Fields of the listener, in YAML's one-line form.
         Builder listener(String... fields) {
             listener.addAll(List.of(fields));
+            return this;
+        }
+
+        /// HTTP filters before the router, in YAML's one-line form.
+        Builder filter(String... more) {
+            filters.addAll(List.of(more));
+            return this;
+        }
+
+        /// Fields of the virtual host, in YAML's one-line form.
+        Builder virtualHost(String... fields) {
+            host.addAll(List.of(fields));
             return this;
         }
 
@@ -83,6 +97,9 @@ final class LiveProxy implements AutoCloseable {
                               "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
                               stat_prefix: main
                               http_filters:
+                    """.indent(0));
+            filters.forEach(filter -> text.append("          - ").append(filter).append('\n'));
+            text.append("""
                               - name: router
                                 typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
                     """.indent(0));
@@ -92,8 +109,9 @@ final class LiveProxy implements AutoCloseable {
                                 virtual_hosts:
                                 - name: all
                                   domains: ["*"]
-                                  routes:
                     """);
+            host.forEach(field -> text.append("              ").append(field).append('\n'));
+            text.append("              routes:\n");
             routes.forEach(
                     route -> text.append("              - ").append(route).append('\n'));
             text.append("              - {match: {prefix: /}, route: {cluster: up}}\n");
