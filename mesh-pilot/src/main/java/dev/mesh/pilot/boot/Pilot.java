@@ -3,9 +3,10 @@ package dev.mesh.pilot.boot;
 import dev.mesh.api.finding.Finding;
 import dev.mesh.pilot.folder.FolderSource;
 import dev.mesh.pilot.generate.ConfigGenerators;
+import dev.mesh.pilot.push.Debouncer;
 import dev.mesh.pilot.push.PushContext;
-import dev.mesh.pilot.push.PushContextBuilder;
 import dev.mesh.pilot.push.PushRequest;
+import dev.mesh.pilot.push.Snapshots;
 import dev.mesh.pilot.registry.Registry;
 import dev.mesh.pilot.serve.AdsService;
 import io.grpc.Server;
@@ -19,11 +20,13 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /// A pilot on a folder: reads, serves, and pushes what changes.
 public final class Pilot implements AutoCloseable {
@@ -31,7 +34,12 @@ public final class Pilot implements AutoCloseable {
 
     private final Registry registry = new Registry();
     private final ExecutorService pushes = Executors.newVirtualThreadPerTaskExecutor();
-    private final AtomicLong revisions = new AtomicLong();
+    private final ScheduledExecutorService snapshotThread = Executors.newSingleThreadScheduledExecutor(
+            Thread.ofPlatform().name("snapshots").daemon(true).factory());
+    private final Debouncer debouncer =
+            new Debouncer(snapshotThread, () -> System.nanoTime() / 1_000_000, this::snapshot);
+    private final Snapshots snapshots = new Snapshots();
+    private final AtomicLong oldestChange = new AtomicLong();
     private final AdsService ads;
     private final FolderSource source;
     private final Server server;
@@ -52,6 +60,8 @@ public final class Pilot implements AutoCloseable {
 
     /// Reads the folder, then serves.
     public void start() throws IOException {
+        source.read();
+        snapshot();
         source.start();
         server.start();
         LOGGER.atInfo()
@@ -69,24 +79,37 @@ public final class Pilot implements AutoCloseable {
         return ads.connected();
     }
 
-    // On the source's thread, one at a time.
     private void changed() {
-        long since = System.nanoTime();
-        PushContext context = PushContextBuilder.build(revisions.incrementAndGet(), registry.objects());
-        newest = context;
-        for (Finding finding : context.findings()) {
+        oldestChange.compareAndSet(0, System.nanoTime());
+        debouncer.changed();
+    }
+
+    private void snapshot() {
+        try {
+            PushRequest request = snapshots.next(registry.objects(), oldestChange.getAndSet(0));
+            newest = request.context();
+            report(request.context().findings());
+            ads.push(request);
+        } catch (RuntimeException e) {
+            LOGGER.atError().setCause(e).log("no snapshot could be made; the last one stays");
+        }
+    }
+
+    private void report(List<Finding> findings) {
+        for (Finding finding : findings) {
             if (known.add(finding)) {
-                LOGGER.atWarn().log("{}", finding);
+                LOGGER.atLevel(finding.severity() == Finding.Severity.ERROR ? Level.ERROR : Level.WARN)
+                        .log("{}", finding);
             }
         }
-        known.retainAll(context.findings());
-        ads.push(new PushRequest(context, true, Set.of(), since));
+        known.retainAll(new HashSet<>(findings));
     }
 
     @Override
     public void close() throws IOException {
         source.close();
         server.shutdownNow();
+        snapshotThread.shutdownNow();
         pushes.shutdownNow();
     }
 }

@@ -42,10 +42,13 @@ public final class FolderSource implements AutoCloseable {
         this.watch = folder.getFileSystem().newWatchService();
     }
 
-    /// Reads everything once, then starts to watch.
-    public void start() throws IOException {
+    /// Reads everything once.
+    public void read() throws IOException {
         scan();
-        onChange.run();
+    }
+
+    /// Starts to watch; call [#read] before.
+    public void start() {
         Thread.ofPlatform().name("folder").daemon(true).start(this::follow);
     }
 

@@ -2,34 +2,42 @@ package dev.mesh.pilot.generate;
 
 import com.google.protobuf.Duration;
 import com.google.protobuf.UInt32Value;
-import dev.mesh.api.networking.DestinationRule;
+import com.google.protobuf.UInt64Value;
+import dev.mesh.api.networking.ConnectionPool;
 import dev.mesh.api.networking.LoadBalancer;
-import dev.mesh.api.networking.TrafficPolicy;
 import dev.mesh.api.xds.XdsType;
-import dev.mesh.pilot.model.ServiceInfo;
 import dev.mesh.pilot.model.ServiceInfo.PortInfo;
 import dev.mesh.pilot.model.ServiceInfo.Protocol;
 import dev.mesh.pilot.model.Workload;
+import dev.mesh.pilot.push.ClientTlsSupport;
 import io.envoyproxy.envoy.config.cluster.v3.CircuitBreakers;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster;
+import io.envoyproxy.envoy.config.cluster.v3.UpstreamConnectionOptions;
 import io.envoyproxy.envoy.config.core.v3.Address;
 import io.envoyproxy.envoy.config.core.v3.AggregatedConfigSource;
 import io.envoyproxy.envoy.config.core.v3.ApiVersion;
 import io.envoyproxy.envoy.config.core.v3.ConfigSource;
+import io.envoyproxy.envoy.config.core.v3.Http1ProtocolOptions;
 import io.envoyproxy.envoy.config.core.v3.Http2ProtocolOptions;
+import io.envoyproxy.envoy.config.core.v3.KeepaliveSettings;
+import io.envoyproxy.envoy.config.core.v3.Locality;
 import io.envoyproxy.envoy.config.core.v3.SocketAddress;
+import io.envoyproxy.envoy.config.core.v3.TcpKeepalive;
 import io.envoyproxy.envoy.config.endpoint.v3.ClusterLoadAssignment;
 import io.envoyproxy.envoy.config.endpoint.v3.Endpoint;
 import io.envoyproxy.envoy.config.endpoint.v3.LbEndpoint;
 import io.envoyproxy.envoy.config.endpoint.v3.LocalityLbEndpoints;
 import io.envoyproxy.envoy.extensions.upstreams.http.v3.HttpProtocolOptions;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /// Clusters and their endpoints. Static and pure.
 final class ClusterProtos {
     private static final int UNLIMITED = -1; // 2^32-1: Istio leaves limits to who asks for them
+    private static final String HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
     static final ConfigSource ADS = ConfigSource.newBuilder()
             .setAds(AggregatedConfigSource.getDefaultInstance())
             .setResourceApiVersion(ApiVersion.V3)
@@ -38,92 +46,249 @@ final class ClusterProtos {
     private ClusterProtos() {}
 
     /// Everything that one outbound cluster's bytes depend on.
+    ///
+    /// @param known endpoints that stand in the cluster itself; null: they come by EDS
+    /// @param subjectAltNames of the service, for TLS
+    /// @param proxyless whether a gRPC library asks, which knows fewer kinds of balancing
     record Input(
             String host,
             PortInfo port,
             String subset,
-            @Nullable TrafficPolicy policy) {}
+            Policy policy,
+            @Nullable Assignment known,
+            List<String> subjectAltNames,
+            boolean proxyless) {}
+
+    /// Everything that a load assignment's bytes depend on.
+    ///
+    /// @param workloads that serve, in order
+    /// @param labels of the subset; empty = all
+    record Assignment(String name, PortInfo port, Map<String, String> labels, List<Workload> workloads) {}
 
     static Resource outbound(Input in) {
         String name = Names.outbound(in.port().number(), in.subset(), in.host());
-        var cluster = Cluster.newBuilder()
-                .setName(name)
-                .setType(Cluster.DiscoveryType.EDS)
-                .setEdsClusterConfig(Cluster.EdsClusterConfig.newBuilder().setEdsConfig(ADS))
-                .setConnectTimeout(Duration.newBuilder().setSeconds(10))
-                .setLbPolicy(lbPolicy(in.policy()))
-                .setCircuitBreakers(CircuitBreakers.newBuilder()
-                        .addThresholds(CircuitBreakers.Thresholds.newBuilder()
-                                .setMaxConnections(UInt32Value.of(UNLIMITED))
-                                .setMaxPendingRequests(UInt32Value.of(UNLIMITED))
-                                .setMaxRequests(UInt32Value.of(UNLIMITED))
-                                .setMaxRetries(UInt32Value.of(UNLIMITED))));
-        protocol(cluster, in.port().protocol());
+        var cluster = Cluster.newBuilder().setName(name).setConnectTimeout(seconds(10));
+        Assignment known = in.known();
+        if (known == null) {
+            cluster.setType(Cluster.DiscoveryType.EDS)
+                    .setEdsClusterConfig(Cluster.EdsClusterConfig.newBuilder().setEdsConfig(ADS));
+        } else {
+            cluster.setType(in.proxyless() ? Cluster.DiscoveryType.LOGICAL_DNS : Cluster.DiscoveryType.STRICT_DNS)
+                    .setDnsLookupFamily(Cluster.DnsLookupFamily.V4_ONLY)
+                    .setLoadAssignment(assignment(known));
+        }
+        balancer(in, cluster);
+        connectionPool(in.policy().connectionPool(), cluster);
+        protocol(in, cluster);
+        OutlierProtos.put(in.policy().outlierDetection(), cluster);
+        if (in.policy().tls() != null && !ClientTlsSupport.refuses(in.policy().tls())) {
+            TlsProtos.upstream(in.policy().tls(), in.host(), in.port().protocol(), in.subjectAltNames(), cluster);
+        }
         return Resource.of(XdsType.CLUSTER, name, cluster.build());
     }
 
-    private static void protocol(Cluster.Builder cluster, Protocol protocol) {
-        if (protocol == Protocol.HTTP2) {
+    private static void connectionPool(@Nullable ConnectionPool pool, Cluster.Builder cluster) {
+        var limits = CircuitBreakers.Thresholds.newBuilder()
+                .setMaxConnections(UInt32Value.of(UNLIMITED))
+                .setMaxPendingRequests(UInt32Value.of(UNLIMITED))
+                .setMaxRequests(UInt32Value.of(UNLIMITED))
+                .setMaxRetries(UInt32Value.of(UNLIMITED));
+        ConnectionPool.Tcp tcp = pool == null ? null : pool.tcp();
+        if (tcp != null) {
+            if (tcp.maxConnections() > 0) {
+                limits.setMaxConnections(UInt32Value.of(tcp.maxConnections()));
+            }
+            if (tcp.connectTimeout() != null) {
+                cluster.setConnectTimeout(duration(tcp.connectTimeout()));
+            }
+            if (tcp.tcpKeepalive() != null) {
+                cluster.setUpstreamConnectionOptions(
+                        UpstreamConnectionOptions.newBuilder().setTcpKeepalive(keepalive(tcp.tcpKeepalive())));
+            }
+        }
+        ConnectionPool.Http http = pool == null ? null : pool.http();
+        if (http != null) {
+            if (http.http1MaxPendingRequests() > 0) {
+                limits.setMaxPendingRequests(UInt32Value.of(http.http1MaxPendingRequests()));
+            }
+            if (http.http2MaxRequests() > 0) {
+                limits.setMaxRequests(UInt32Value.of(http.http2MaxRequests()));
+            }
+            if (http.maxRetries() > 0) {
+                limits.setMaxRetries(UInt32Value.of(http.maxRetries()));
+            }
+        }
+        cluster.setCircuitBreakers(CircuitBreakers.newBuilder().addThresholds(limits));
+    }
+
+    private static TcpKeepalive keepalive(ConnectionPool.TcpKeepalive from) {
+        var keepalive = TcpKeepalive.newBuilder();
+        if (from.probes() > 0) {
+            keepalive.setKeepaliveProbes(UInt32Value.of(from.probes()));
+        }
+        if (from.time() != null) {
+            keepalive.setKeepaliveTime(UInt32Value.of((int) from.time().toSeconds()));
+        }
+        if (from.interval() != null) {
+            keepalive.setKeepaliveInterval(UInt32Value.of((int) from.interval().toSeconds()));
+        }
+        return keepalive.build();
+    }
+
+    private static void protocol(Input in, Cluster.Builder cluster) {
+        ConnectionPool pool = in.policy().connectionPool();
+        ConnectionPool.Http http = pool == null ? null : pool.http();
+        var options = HttpProtocolOptions.newBuilder();
+        boolean any = pool != null && common(pool, options);
+        boolean upgrade = http != null && http.h2UpgradePolicy() == ConnectionPool.H2UpgradePolicy.UPGRADE;
+        if (in.port().protocol() == Protocol.HTTP2 || (upgrade && in.port().protocol() == Protocol.HTTP)) {
+            options.setExplicitHttpConfig(
+                    HttpProtocolOptions.ExplicitHttpConfig.newBuilder().setHttp2ProtocolOptions(http2(http)));
+            any = true;
+        } else if (http != null && http.useClientProtocol()) {
+            options.setUseDownstreamProtocolConfig(HttpProtocolOptions.UseDownstreamHttpConfig.newBuilder()
+                    .setHttpProtocolOptions(Http1ProtocolOptions.getDefaultInstance())
+                    .setHttp2ProtocolOptions(http2(http)));
+            any = true;
+        } else if (any) {
+            options.setExplicitHttpConfig(HttpProtocolOptions.ExplicitHttpConfig.newBuilder()
+                    .setHttpProtocolOptions(Http1ProtocolOptions.getDefaultInstance()));
+        }
+        if (any) {
+            cluster.putTypedExtensionProtocolOptions(HTTP_OPTIONS, Resource.pack(options.build()));
+        }
+    }
+
+    private static boolean common(ConnectionPool pool, HttpProtocolOptions.Builder options) {
+        var common = io.envoyproxy.envoy.config.core.v3.HttpProtocolOptions.newBuilder();
+        if (pool.http() != null && pool.http().idleTimeout() != null) {
+            common.setIdleTimeout(duration(pool.http().idleTimeout()));
+        }
+        if (pool.http() != null && pool.http().maxRequestsPerConnection() > 0) {
+            common.setMaxRequestsPerConnection(UInt32Value.of(pool.http().maxRequestsPerConnection()));
+        }
+        if (pool.tcp() != null && pool.tcp().maxConnectionDuration() != null) {
+            common.setMaxConnectionDuration(duration(pool.tcp().maxConnectionDuration()));
+        }
+        if (common.build().equals(io.envoyproxy.envoy.config.core.v3.HttpProtocolOptions.getDefaultInstance())) {
+            return false;
+        }
+        options.setCommonHttpProtocolOptions(common);
+        return true;
+    }
+
+    private static Http2ProtocolOptions http2(ConnectionPool.@Nullable Http http) {
+        var options = Http2ProtocolOptions.newBuilder();
+        if (http != null && http.maxConcurrentStreams() > 0) {
+            options.setMaxConcurrentStreams(UInt32Value.of(http.maxConcurrentStreams()));
+        }
+        if (http != null && http.http2KeepAlive() != null) {
+            var keepalive = KeepaliveSettings.newBuilder();
+            var from = http.http2KeepAlive();
+            if (from.interval() != null) {
+                keepalive.setInterval(duration(from.interval()));
+            }
+            keepalive.setTimeout(from.timeout() == null ? seconds(10) : duration(from.timeout()));
+            options.setConnectionKeepalive(keepalive);
+        }
+        return options.build();
+    }
+
+    private static void balancer(Input in, Cluster.Builder cluster) {
+        LoadBalancer from = in.policy().loadBalancer();
+        Cluster.LbPolicy standard = in.proxyless() ? Cluster.LbPolicy.ROUND_ROBIN : Cluster.LbPolicy.LEAST_REQUEST;
+        cluster.setLbPolicy(standard);
+        if (from == null || from.policy() == null) {
+            return;
+        }
+        switch (from.policy()) {
+            case LoadBalancer.Policy.Simple(LoadBalancer.SimpleKind kind) ->
+                cluster.setLbPolicy(
+                        switch (kind) {
+                            case ROUND_ROBIN -> Cluster.LbPolicy.ROUND_ROBIN;
+                            case RANDOM -> in.proxyless() ? standard : Cluster.LbPolicy.RANDOM;
+                            case UNSPECIFIED, LEAST_CONN, LEAST_REQUEST, PASSTHROUGH -> standard;
+                        });
+            case LoadBalancer.Policy.Hash(LoadBalancer.ConsistentHash hash) -> {
+                if (hash.algorithm() instanceof LoadBalancer.HashAlgorithm.MaglevTable(LoadBalancer.Maglev maglev)
+                        && !in.proxyless()) {
+                    cluster.setLbPolicy(Cluster.LbPolicy.MAGLEV);
+                    if (maglev.tableSize() > 0) {
+                        cluster.getMaglevLbConfigBuilder().setTableSize(UInt64Value.of(maglev.tableSize()));
+                    }
+                } else {
+                    long size = hash.algorithm() instanceof LoadBalancer.HashAlgorithm.Ring(LoadBalancer.RingHash ring)
+                                    && ring.minimumRingSize() > 0
+                            ? ring.minimumRingSize()
+                            : hash.minimumRingSize();
+                    cluster.setLbPolicy(Cluster.LbPolicy.RING_HASH);
+                    cluster.getRingHashLbConfigBuilder().setMinimumRingSize(UInt64Value.of(size > 0 ? size : 1024));
+                }
+            }
+            case LoadBalancer.Policy.Utilization ignored -> {}
+        }
+    }
+
+    /// Where requests to the workload itself go: the application.
+    record Inbound(int port, String address, int applicationPort, Protocol protocol) {}
+
+    static Resource inbound(Inbound in) {
+        String name = Names.inbound(in.port());
+        var cluster = Cluster.newBuilder()
+                .setName(name)
+                .setType(Cluster.DiscoveryType.STATIC)
+                .setConnectTimeout(seconds(10))
+                .setLoadAssignment(ClusterLoadAssignment.newBuilder()
+                        .setClusterName(name)
+                        .addEndpoints(LocalityLbEndpoints.newBuilder()
+                                .addLbEndpoints(endpoint(in.address(), in.applicationPort(), 1))));
+        if (in.protocol() == Protocol.HTTP2) {
             cluster.putTypedExtensionProtocolOptions(
-                    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                    HTTP_OPTIONS,
                     Resource.pack(HttpProtocolOptions.newBuilder()
                             .setExplicitHttpConfig(HttpProtocolOptions.ExplicitHttpConfig.newBuilder()
                                     .setHttp2ProtocolOptions(Http2ProtocolOptions.getDefaultInstance()))
                             .build()));
         }
-    }
-
-    private static Cluster.LbPolicy lbPolicy(@Nullable TrafficPolicy policy) {
-        LoadBalancer balancer = policy == null ? null : policy.loadBalancer();
-        if (balancer != null && balancer.policy() instanceof LoadBalancer.Policy.Simple(LoadBalancer.SimpleKind kind)) {
-            return switch (kind) {
-                case ROUND_ROBIN -> Cluster.LbPolicy.ROUND_ROBIN;
-                case RANDOM -> Cluster.LbPolicy.RANDOM;
-                case UNSPECIFIED, LEAST_CONN, LEAST_REQUEST, PASSTHROUGH -> Cluster.LbPolicy.LEAST_REQUEST;
-            };
-        }
-        return Cluster.LbPolicy.LEAST_REQUEST;
-    }
-
-    /// The policy of a subset stands over the rule's.
-    static @Nullable TrafficPolicy policy(@Nullable DestinationRule rule, DestinationRule.@Nullable Subset subset) {
-        if (subset != null && subset.trafficPolicy() != null) {
-            return subset.trafficPolicy();
-        }
-        return rule == null ? null : rule.trafficPolicy();
-    }
-
-    /// Where requests to the workload itself go: the application.
-    static Resource inbound(int port, int applicationPort, Protocol protocol) {
-        String name = Names.inbound(port);
-        var cluster = Cluster.newBuilder()
-                .setName(name)
-                .setType(Cluster.DiscoveryType.STATIC)
-                .setConnectTimeout(Duration.newBuilder().setSeconds(10))
-                .setLoadAssignment(ClusterLoadAssignment.newBuilder()
-                        .setClusterName(name)
-                        .addEndpoints(LocalityLbEndpoints.newBuilder()
-                                .addLbEndpoints(endpoint("127.0.0.1", applicationPort, 1))));
-        protocol(cluster, protocol);
         return Resource.of(XdsType.CLUSTER, name, cluster.build());
     }
 
-    /// @param workloads that serve, in order
-    /// @param labels of the subset; empty = all
-    static Resource endpoints(
-            ServiceInfo service, PortInfo port, String subset, Map<String, String> labels, List<Workload> workloads) {
-        String name = Names.outbound(port.number(), subset, service.host());
-        var locality = LocalityLbEndpoints.newBuilder();
-        for (Workload workload : workloads) {
-            if (workload.matches(labels)) {
-                locality.addLbEndpoints(endpoint(workload.address(), targetPort(port, workload), workload.weight()));
+    static Resource endpoints(Assignment in) {
+        return Resource.of(XdsType.ENDPOINT, in.name(), assignment(in));
+    }
+
+    // Workloads of one locality stand together, with the sum of their weights.
+    private static ClusterLoadAssignment assignment(Assignment in) {
+        var byLocality = new TreeMap<String, List<Workload>>();
+        for (Workload workload : in.workloads()) {
+            if (workload.matches(in.labels())) {
+                byLocality
+                        .computeIfAbsent(workload.locality(), any -> new ArrayList<>())
+                        .add(workload);
             }
         }
-        var assignment = ClusterLoadAssignment.newBuilder().setClusterName(name);
-        if (locality.getLbEndpointsCount() > 0) {
-            assignment.addEndpoints(locality);
-        }
-        return Resource.of(XdsType.ENDPOINT, name, assignment.build());
+        var assignment = ClusterLoadAssignment.newBuilder().setClusterName(in.name());
+        byLocality.forEach((locality, workloads) -> {
+            var group = LocalityLbEndpoints.newBuilder()
+                    .setLoadBalancingWeight(UInt32Value.of(
+                            workloads.stream().mapToInt(Workload::weight).sum()));
+            if (!locality.isEmpty()) {
+                group.setLocality(locality(locality));
+            }
+            workloads.forEach(workload -> group.addLbEndpoints(
+                    endpoint(workload.address(), targetPort(in.port(), workload), workload.weight())));
+            assignment.addEndpoints(group);
+        });
+        return assignment.build();
+    }
+
+    private static Locality locality(String written) {
+        String[] parts = written.split("/", 3);
+        return Locality.newBuilder()
+                .setRegion(parts[0])
+                .setZone(parts.length > 1 ? parts[1] : "")
+                .setSubZone(parts.length > 2 ? parts[2] : "")
+                .build();
     }
 
     /// The workload's port that a service port leads to: by the port's name in the workload, else its target.
@@ -139,13 +304,27 @@ final class ClusterProtos {
     }
 
     private static LbEndpoint endpoint(String address, int port, int weight) {
+        var at = address.startsWith("unix://")
+                ? Address.newBuilder()
+                        .setPipe(io.envoyproxy.envoy.config.core.v3.Pipe.newBuilder()
+                                .setPath(address.substring("unix://".length())))
+                : Address.newBuilder()
+                        .setSocketAddress(
+                                SocketAddress.newBuilder().setAddress(address).setPortValue(port));
         return LbEndpoint.newBuilder()
-                .setEndpoint(Endpoint.newBuilder()
-                        .setAddress(Address.newBuilder()
-                                .setSocketAddress(SocketAddress.newBuilder()
-                                        .setAddress(address)
-                                        .setPortValue(port))))
+                .setEndpoint(Endpoint.newBuilder().setAddress(at))
                 .setLoadBalancingWeight(UInt32Value.of(weight))
+                .build();
+    }
+
+    private static Duration seconds(int seconds) {
+        return Duration.newBuilder().setSeconds(seconds).build();
+    }
+
+    static Duration duration(java.time.Duration from) {
+        return Duration.newBuilder()
+                .setSeconds(from.getSeconds())
+                .setNanos(from.getNano())
                 .build();
     }
 }

@@ -1,7 +1,12 @@
 package dev.mesh.pilot.generate;
 
 import dev.mesh.api.xds.XdsType;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.EnumMap;
+import java.util.HexFormat;
+import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -13,8 +18,21 @@ import java.util.TreeMap;
 /// carry none; for others the route configurations are whole and there are no virtual hosts.
 ///
 /// @param pushId hash over names and versions of everything in it
-public record ProxyView(String pushId, Map<XdsType, SortedMap<String, Resource>> resources) {
-    public static final ProxyView EMPTY = new ProxyView("", Map.of());
+/// @param leftOut rules that the proxy was not given
+public record ProxyView(String pushId, Map<XdsType, SortedMap<String, Resource>> resources, List<LeftOut> leftOut) {
+    public static final ProxyView EMPTY = new ProxyView("", Map.of(), List.of());
+
+    static ProxyView of(Map<XdsType, SortedMap<String, Resource>> resources, List<LeftOut> leftOut) {
+        try {
+            var digest = MessageDigest.getInstance("SHA-256");
+            resources.forEach((type, byName) -> byName.values()
+                    .forEach(resource -> digest.update((type + resource.name() + "\n" + resource.version() + "\n")
+                            .getBytes(StandardCharsets.UTF_8))));
+            return new ProxyView(HexFormat.of().formatHex(digest.digest(), 0, 8), resources, List.copyOf(leftOut));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every JDK has SHA-256", e);
+        }
+    }
 
     /// By name, in order; empty if there are none of the type.
     public SortedMap<String, Resource> of(XdsType type) {

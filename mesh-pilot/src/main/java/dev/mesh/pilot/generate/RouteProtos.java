@@ -6,14 +6,14 @@ import com.google.protobuf.UInt32Value;
 import com.google.protobuf.Value;
 import dev.mesh.api.decide.Provenance;
 import dev.mesh.api.finding.ResourceRef;
-import dev.mesh.api.networking.Destination;
 import dev.mesh.api.networking.Headers;
+import dev.mesh.api.networking.LoadBalancer;
 import dev.mesh.api.networking.StringMatch;
 import dev.mesh.api.networking.VirtualService;
-import dev.mesh.pilot.push.PushContext;
 import io.envoyproxy.envoy.config.core.v3.HeaderValue;
 import io.envoyproxy.envoy.config.core.v3.HeaderValueOption;
 import io.envoyproxy.envoy.config.core.v3.Metadata;
+import io.envoyproxy.envoy.config.core.v3.RuntimeFractionalPercent;
 import io.envoyproxy.envoy.config.route.v3.DirectResponseAction;
 import io.envoyproxy.envoy.config.route.v3.HeaderMatcher;
 import io.envoyproxy.envoy.config.route.v3.QueryParameterMatcher;
@@ -22,6 +22,7 @@ import io.envoyproxy.envoy.config.route.v3.RetryPolicy;
 import io.envoyproxy.envoy.config.route.v3.Route;
 import io.envoyproxy.envoy.config.route.v3.RouteAction;
 import io.envoyproxy.envoy.config.route.v3.RouteMatch;
+import io.envoyproxy.envoy.config.route.v3.VirtualHost;
 import io.envoyproxy.envoy.config.route.v3.WeightedCluster;
 import io.envoyproxy.envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate;
 import io.envoyproxy.envoy.type.matcher.v3.RegexMatchAndSubstitute;
@@ -30,6 +31,7 @@ import io.envoyproxy.envoy.type.matcher.v3.StringMatcher;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -40,104 +42,156 @@ final class RouteProtos {
 
     private RouteProtos() {}
 
-    /// Chooses the port of a destination that names none.
-    interface Ports {
-        int of(String host, int otherwise);
-    }
+    /// Where one share of a route's requests goes.
+    ///
+    /// @param weight of all weights of the route
+    /// @param hash what requests are hashed by, if the cluster picks by hash
+    record Target(String cluster, int weight, @Nullable Headers headers, LoadBalancer.@Nullable ConsistentHash hash) {}
 
-    /// The routes of one virtual service, for traffic that comes to `port`.
-    static List<Route> routes(PushContext.Rule<VirtualService> rule, int port, Ports ports) {
-        var routes = new ArrayList<Route>();
-        for (VirtualService.HttpRoute http : rule.spec().http()) {
-            String name = Names.rule(http);
-            if (http.match().isEmpty()) {
-                routes.add(route(rule, http, name, RouteMatch.newBuilder().setPrefix("/"), port, ports));
-                break; // nothing after it can match
-            }
-            for (VirtualService.HttpMatch match : http.match()) {
-                // A condition that is not understood must not widen the match: the rule is left out.
-                boolean understood = match.sourceLabels().isEmpty()
-                        && match.sourceNamespace().isEmpty()
-                        && match.gateways().isEmpty();
-                if (understood && (match.port() == 0 || match.port() == port)) {
-                    routes.add(route(rule, http, name, match(match), port, ports));
-                }
-            }
+    /// @param percent of requests that are sent twice, 0 to 100
+    record Mirror(String cluster, double percent) {}
+
+    /// One rule with one of its matches, as far as the proxy it is for is concerned.
+    ///
+    /// @param match null: everything
+    /// @param targets empty for redirects and direct responses
+    record RouteInput(
+            ResourceRef from,
+            String name,
+            VirtualService.HttpRoute http,
+            VirtualService.@Nullable HttpMatch match,
+            List<Target> targets,
+            List<Mirror> mirrors) {}
+
+    /// Everything that one virtual host's bytes depend on.
+    ///
+    /// @param from the object that it is made from; null if it stands for none
+    /// @param routes of virtual services, in order
+    /// @param plain cluster for everything that no rule takes; empty: such requests are refused
+    /// @param plainHash of that cluster
+    /// @param redirectToHttps whether plaintext requests are sent to HTTPS
+    /// @param filters whether per-route settings of filters are written, which gRPC libraries do not all know
+    record HostInput(
+            String name,
+            List<String> domains,
+            @Nullable ResourceRef from,
+            List<RouteInput> routes,
+            String plain,
+            LoadBalancer.@Nullable ConsistentHash plainHash,
+            boolean redirectToHttps,
+            boolean filters) {}
+
+    static VirtualHost host(HostInput in) {
+        var host = VirtualHost.newBuilder()
+                .setName(in.name())
+                .addAllDomains(in.domains())
+                .setIncludeRequestAttemptCount(true);
+        if (in.from() != null) {
+            host.setMetadata(provenance(in.from(), ""));
         }
-        return routes;
+        if (in.redirectToHttps()) {
+            host.setRequireTls(VirtualHost.TlsRequirementType.ALL);
+        }
+        in.routes().forEach(route -> host.addRoutes(route(route, in.filters())));
+        if (!in.plain().isEmpty()) {
+            host.addRoutes(plain(in.plain(), in.plainHash(), in.from()));
+        }
+        return host.build();
     }
 
     /// Sends everything to one cluster.
-    static Route plain(String cluster, ResourceRef from) {
-        return Route.newBuilder()
+    static Route plain(String cluster, LoadBalancer.@Nullable ConsistentHash hash, @Nullable ResourceRef from) {
+        var action = RouteAction.newBuilder()
+                .setCluster(cluster)
+                .setTimeout(Duration.getDefaultInstance())
+                .setRetryPolicy(retry(null));
+        if (hash != null) {
+            HashProtos.put(hash, action);
+        }
+        var route = Route.newBuilder()
                 .setName("default")
                 .setMatch(RouteMatch.newBuilder().setPrefix("/"))
-                .setRoute(RouteAction.newBuilder()
-                        .setCluster(cluster)
-                        .setTimeout(Duration.getDefaultInstance())
-                        .setRetryPolicy(retry(null)))
-                .setMetadata(provenance(from, ""))
-                .build();
+                .setRoute(action);
+        if (from != null) {
+            route.setMetadata(provenance(from, ""));
+        }
+        return route.build();
     }
 
-    private static Route route(
-            PushContext.Rule<VirtualService> rule,
-            VirtualService.HttpRoute http,
-            String name,
-            RouteMatch.Builder match,
-            int port,
-            Ports ports) {
+    /// To the workload itself: retries are the caller's business.
+    static Route inbound(String cluster, @Nullable ResourceRef from) {
         var route = Route.newBuilder()
-                .setName(name)
-                .setMatch(match)
-                .setMetadata(provenance(rule.object().ref(), name));
+                .setName("default")
+                .setMatch(RouteMatch.newBuilder().setPrefix("/"))
+                .setRoute(RouteAction.newBuilder().setCluster(cluster).setTimeout(Duration.getDefaultInstance()));
+        if (from != null) {
+            route.setMetadata(provenance(from, ""));
+        }
+        return route.build();
+    }
+
+    private static Route route(RouteInput in, boolean filters) {
+        var http = in.http();
+        RouteMatch.Builder match = in.match() == null ? RouteMatch.newBuilder().setPrefix("/") : match(in.match());
+        var route = Route.newBuilder().setName(in.name()).setMetadata(provenance(in.from(), in.name()));
         headers(http.headers(), route);
         if (http.redirect() != null) {
             route.setRedirect(redirect(http.redirect()));
         } else if (http.directResponse() != null) {
             route.setDirectResponse(direct(http.directResponse()));
         } else {
-            route.setRoute(action(rule, http, match, port, ports));
+            route.setRoute(action(in, match));
         }
-        return route.build();
+        if (http.fault() != null) {
+            FilterProtos.fault(http.fault())
+                    .ifPresent(fault -> route.putTypedPerFilterConfig(FilterProtos.FAULT, fault));
+        }
+        if (http.corsPolicy() != null && filters) {
+            route.putTypedPerFilterConfig(FilterProtos.CORS, FilterProtos.cors(http.corsPolicy()));
+        }
+        return route.setMatch(match).build();
     }
 
-    private static RouteAction.Builder action(
-            PushContext.Rule<VirtualService> rule,
-            VirtualService.HttpRoute http,
-            RouteMatch.Builder match,
-            int port,
-            Ports ports) {
+    private static RouteAction.Builder action(RouteInput in, RouteMatch.Builder match) {
+        var http = in.http();
         var action = RouteAction.newBuilder()
                 .setTimeout(http.timeout() == null ? Duration.getDefaultInstance() : duration(http.timeout()))
                 .setRetryPolicy(retry(http.retries()));
         if (http.rewrite() != null) {
             rewrite(http.rewrite(), match, action);
         }
-        if (http.route().size() == 1) {
-            var only = http.route().getFirst();
-            action.setCluster(cluster(only.destination(), rule.namespace(), port, ports));
+        for (Mirror mirror : in.mirrors()) {
+            action.addRequestMirrorPolicies(RouteAction.RequestMirrorPolicy.newBuilder()
+                    .setCluster(mirror.cluster())
+                    .setRuntimeFraction(RuntimeFractionalPercent.newBuilder()
+                            .setDefaultValue(FilterProtos.percent(mirror.percent())))
+                    .setTraceSampled(com.google.protobuf.BoolValue.of(false)));
+        }
+        in.targets().stream()
+                .map(Target::hash)
+                .filter(Objects::nonNull)
+                .distinct()
+                .forEach(hash -> HashProtos.put(hash, action));
+        // A share of nothing takes no request; a single destination needs no weight.
+        var targets = in.targets().size() == 1
+                ? in.targets()
+                : in.targets().stream().filter(target -> target.weight() > 0).toList();
+        if (targets.size() == 1) {
+            var only = targets.getFirst();
+            action.setCluster(only.cluster());
             if (only.headers() == null) {
                 return action;
             }
         }
         var weighted = WeightedCluster.newBuilder();
-        for (var destination : http.route()) {
+        for (Target target : targets) {
             var one = WeightedCluster.ClusterWeight.newBuilder()
-                    .setName(cluster(destination.destination(), rule.namespace(), port, ports))
-                    .setWeight(UInt32Value.of(http.route().size() == 1 ? 100 : destination.weight()));
-            headers(destination.headers(), one);
+                    .setName(target.cluster())
+                    .setWeight(UInt32Value.of(targets.size() == 1 ? 100 : target.weight()));
+            headers(target.headers(), one);
             weighted.addClusters(one);
         }
         return action.setWeightedClusters(weighted);
-    }
-
-    private static String cluster(Destination destination, String namespace, int port, Ports ports) {
-        String host = PushContext.qualify(destination.host(), namespace);
-        int number = destination.port() == null
-                ? ports.of(host, port)
-                : destination.port().number();
-        return Names.outbound(number, destination.subset(), host);
     }
 
     private static void rewrite(
@@ -185,6 +239,10 @@ final class RouteProtos {
         }
         if (from.redirectPort() instanceof VirtualService.RedirectPort.Port(int number)) {
             redirect.setPortRedirect(number);
+        } else if (from.redirectPort() instanceof VirtualService.RedirectPort.Derive(VirtualService.DerivePort derive)
+                && derive == VirtualService.DerivePort.FROM_PROTOCOL_DEFAULT
+                && !from.scheme().isEmpty()) {
+            redirect.setPortRedirect(from.scheme().equals("https") ? 443 : 80);
         }
         return redirect.build();
     }
@@ -253,7 +311,11 @@ final class RouteProtos {
         if (value == null) {
             return;
         }
-        var header = HeaderMatcher.newBuilder().setName(name).setInvertMatch(invert);
+        // A header that is not there has no value that could match.
+        var header = HeaderMatcher.newBuilder()
+                .setName(name)
+                .setInvertMatch(invert)
+                .setTreatMissingHeaderAsEmpty(invert && !(value instanceof StringMatch.Present));
         if (value instanceof StringMatch.Present) {
             header.setPresentMatch(true);
         } else {

@@ -1,30 +1,82 @@
 package dev.mesh.pilot.model;
 
+import dev.mesh.api.finding.ResourceRef;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /// A service as the mesh knows it.
 ///
+/// @param from the object that it came from
 /// @param host fully qualified
 /// @param namespace it lives in
-/// @param name short
+/// @param name short; equal to the host where it has no other
 /// @param selector of its workloads; empty = none
+/// @param resolution how its endpoints are found
+/// @param addresses virtual addresses, without CIDR ranges
+/// @param endpoints written in the object itself
+/// @param exportTo namespaces that see it; empty or `*` = all, `.` = its own
+/// @param subjectAltNames that its certificates are checked for; empty = by the client's own rule
 public record ServiceInfo(
-        String host, String namespace, String name, Map<String, String> selector, List<PortInfo> ports) {
+        ResourceRef from,
+        String host,
+        String namespace,
+        String name,
+        Map<String, String> selector,
+        Resolution resolution,
+        List<String> addresses,
+        List<PortInfo> ports,
+        List<Workload> endpoints,
+        Set<String> exportTo,
+        List<String> subjectAltNames) {
     public ServiceInfo {
         selector = Map.copyOf(selector);
+        addresses = List.copyOf(addresses);
         ports = List.copyOf(ports);
+        endpoints = List.copyOf(endpoints);
+        exportTo = Set.copyOf(exportTo);
+        subjectAltNames = List.copyOf(subjectAltNames);
+    }
+
+    /// How the endpoints are found.
+    public enum Resolution {
+        /// They are known here, and sent by EDS.
+        KNOWN,
+        /// The proxy asks DNS.
+        DNS,
+        /// Wherever the caller was going.
+        NONE
     }
 
     /// What a port carries.
     public enum Protocol {
         HTTP,
         HTTP2,
-        TCP;
+        TCP,
+        /// TLS that is passed on; told apart by its server name.
+        TLS;
 
         public boolean isHttp() {
-            return this != TCP;
+            return this == HTTP || this == HTTP2;
         }
+    }
+
+    /// Whether it came from a Kubernetes Service, and so has short names.
+    public boolean hasShortNames() {
+        return from.kind().equals("Service");
+    }
+
+    /// Whether proxies of a namespace may see it.
+    public boolean isVisibleTo(String clientNamespace) {
+        return isExported(exportTo, namespace, clientNamespace);
+    }
+
+    /// What `exportTo` of an object of `namespace` means to a client's namespace.
+    public static boolean isExported(java.util.Collection<String> exportTo, String namespace, String clientNamespace) {
+        return exportTo.isEmpty()
+                || exportTo.contains("*")
+                || exportTo.contains(clientNamespace)
+                || (exportTo.contains(".") && namespace.equals(clientNamespace));
     }
 
     /// @param target port of the workload, by number or by a name in its ports

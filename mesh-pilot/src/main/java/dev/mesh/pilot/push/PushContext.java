@@ -1,8 +1,8 @@
 package dev.mesh.pilot.push;
 
 import dev.mesh.api.finding.Finding;
-import dev.mesh.api.networking.DestinationRule;
 import dev.mesh.api.networking.Gateway;
+import dev.mesh.api.networking.Sidecar;
 import dev.mesh.api.networking.VirtualService;
 import dev.mesh.api.object.MeshObject;
 import dev.mesh.pilot.model.ServiceInfo;
@@ -10,22 +10,27 @@ import dev.mesh.pilot.model.Workload;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
-import org.jspecify.annotations.Nullable;
 
 /// One immutable snapshot of everything known: the indexes that generators read.
 ///
 /// @param revision counts snapshots of this process, for logs; never part of resource bytes
 /// @param services by host
-/// @param virtualServices oldest first
-/// @param destinationRules by fully qualified host
+/// @param workloads of all namespaces
+/// @param serving workloads of each service that has any, by host
+/// @param virtualServices oldest first, delegates in their place
+/// @param destinationRules by what they are for
+/// @param gateways oldest first
+/// @param sidecars oldest first
 /// @param findings about objects as they stand together
 public record PushContext(
         long revision,
         SortedMap<String, ServiceInfo> services,
         List<Workload> workloads,
+        Map<String, List<Workload>> serving,
         List<Rule<VirtualService>> virtualServices,
-        Map<String, Rule<DestinationRule>> destinationRules,
+        DestinationRules destinationRules,
         List<Rule<Gateway>> gateways,
+        List<Rule<Sidecar>> sidecars,
         List<Finding> findings) {
 
     /// An object with its spec.
@@ -39,14 +44,43 @@ public record PushContext(
         }
     }
 
-    /// The rule for a host, or null.
-    public @Nullable DestinationRule destinationRule(String host) {
-        var rule = destinationRules.get(host);
-        return rule == null ? null : rule.spec();
+    /// Namespace whose objects hold for all others where those say nothing.
+    public static final String ROOT_NAMESPACE = "istio-system";
+
+    /// The workloads that serve, in order; those written in the service itself if it says so.
+    public List<Workload> endpoints(ServiceInfo service) {
+        return service.endpoints().isEmpty() ? serving.getOrDefault(service.host(), List.of()) : service.endpoints();
+    }
+
+    /// This snapshot with other workloads behind the same services: all else is shared.
+    public PushContext withWorkloads(long nextRevision, List<Workload> others) {
+        return new PushContext(
+                nextRevision,
+                services,
+                List.copyOf(others),
+                PushContextBuilder.serving(services.values(), others),
+                virtualServices,
+                destinationRules,
+                gateways,
+                sidecars,
+                findings);
+    }
+
+    /// Whether every object but the workloads is the same one.
+    boolean isSameButForWorkloads(PushContext other) {
+        return services == other.services && virtualServices == other.virtualServices;
     }
 
     /// Fully qualified form of a host as written in an object of `namespace`.
     public static String qualify(String host, String namespace) {
         return host.indexOf('.') >= 0 || host.equals("*") ? host : host + "." + namespace + ".svc.cluster.local";
+    }
+
+    /// Whether `host` is what `pattern` says: equal, or a name below `*.`.
+    public static boolean covers(String pattern, String host) {
+        if (pattern.equals(host) || pattern.equals("*")) {
+            return true;
+        }
+        return pattern.startsWith("*") && host.length() > pattern.length() - 1 && host.endsWith(pattern.substring(1));
     }
 }

@@ -175,7 +175,7 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
                 ProxyView next;
                 generating.acquireUninterruptibly();
                 try {
-                    next = request.full()
+                    next = request.isFullFor(who.addresses())
                             ? generators.generate(request.context(), who)
                             : generators.endpointsOnly(request.context(), who, before, request.services());
                 } catch (RuntimeException e) {

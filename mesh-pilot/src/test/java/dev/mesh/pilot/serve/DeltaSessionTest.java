@@ -39,7 +39,7 @@ class DeltaSessionTest {
                                             .setValue(ByteString.copyFromUtf8(text))
                                             .build()));
         }
-        return new ProxyView(pushId, byType);
+        return new ProxyView(pushId, byType, List.of());
     }
 
     private static DeltaDiscoveryRequest.Builder request(XdsType type, String... subscribe) {

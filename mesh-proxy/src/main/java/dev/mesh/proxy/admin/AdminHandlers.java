@@ -69,7 +69,7 @@ public final class AdminHandlers {
     public AdminHandlers(AdminView view) {
         this.view = view;
         this.printer = JsonFormat.printer()
-                .usingTypeRegistry(dev.mesh.proxy.load.Types.REGISTRY)
+                .usingTypeRegistry(dev.mesh.api.decide.compile.EnvoyTypes.REGISTRY)
                 .preservingProtoFieldNames();
     }
 

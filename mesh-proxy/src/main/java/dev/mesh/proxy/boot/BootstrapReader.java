@@ -3,8 +3,8 @@ package dev.mesh.proxy.boot;
 import com.google.gson.Gson;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.util.JsonFormat;
+import dev.mesh.api.decide.compile.EnvoyTypes;
 import dev.mesh.proxy.filter.ConfigRejected;
-import dev.mesh.proxy.load.Types;
 import io.envoyproxy.envoy.config.bootstrap.v3.Bootstrap;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -44,7 +44,7 @@ public final class BootstrapReader {
         }
         var builder = Bootstrap.newBuilder();
         try {
-            JsonFormat.parser().usingTypeRegistry(Types.REGISTRY).merge(new Gson().toJson(tree), builder);
+            JsonFormat.parser().usingTypeRegistry(EnvoyTypes.REGISTRY).merge(new Gson().toJson(tree), builder);
         } catch (InvalidProtocolBufferException e) {
             throw new ConfigRejected(name + ": " + e.getMessage());
         }

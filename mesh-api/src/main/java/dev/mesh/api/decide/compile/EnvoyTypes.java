@@ -1,11 +1,11 @@
-package dev.mesh.proxy.load;
+package dev.mesh.api.decide.compile;
 
 import com.google.protobuf.Descriptors.Descriptor;
 import com.google.protobuf.util.JsonFormat;
 import java.util.List;
 
 /// The messages that are known by name in JSON and YAML.
-public final class Types {
+public final class EnvoyTypes {
     // Messages that resources may carry in an Any. One that is not here cannot be honoured anyway.
     private static final List<Descriptor> KNOWN = List.of(
             io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
@@ -29,6 +29,7 @@ public final class Types {
             io.envoyproxy.envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest.getDescriptor(),
             io.envoyproxy.envoy.extensions.load_balancing_policies.random.v3.Random.getDescriptor(),
             io.envoyproxy.envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash.getDescriptor(),
+            io.envoyproxy.envoy.extensions.load_balancing_policies.maglev.v3.Maglev.getDescriptor(),
             io.envoyproxy.envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate.getDescriptor(),
             io.envoyproxy.envoy.config.cluster.v3.Cluster.getDescriptor(),
             io.envoyproxy.envoy.config.endpoint.v3.ClusterLoadAssignment.getDescriptor(),
@@ -46,5 +47,5 @@ public final class Types {
     public static final JsonFormat.TypeRegistry REGISTRY =
             JsonFormat.TypeRegistry.newBuilder().add(KNOWN).build();
 
-    private Types() {}
+    private EnvoyTypes() {}
 }

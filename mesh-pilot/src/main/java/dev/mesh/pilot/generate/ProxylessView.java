@@ -1,0 +1,87 @@
+package dev.mesh.pilot.generate;
+
+import dev.mesh.api.networking.VirtualService;
+import dev.mesh.pilot.model.ServiceInfo;
+import dev.mesh.pilot.model.ServiceInfo.PortInfo;
+import dev.mesh.pilot.push.PushContext;
+import dev.mesh.pilot.push.SidecarScope;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.TreeSet;
+
+/// What a gRPC library gets that speaks xDS itself (gRFC A27, A28): for each name that it may dial, an API listener
+/// whose routes, clusters and endpoints are those of a sidecar.
+final class ProxylessView {
+    private ProxylessView() {}
+
+    static void build(ViewBuilder view) {
+        var scope = SidecarScope.of(view.push(), view.node());
+        var rules = new RuleSelection(view);
+        for (ServiceInfo service : scope.services().values()) {
+            if (!ViewBuilder.isReachable(service)) {
+                continue;
+            }
+            view.clusters(service);
+            for (PortInfo port : service.ports()) {
+                if (!port.protocol().isHttp()) {
+                    continue;
+                }
+                String routes = Names.outbound(port.number(), "", service.host());
+                for (String name : names(view, service)) {
+                    view.add(ListenerProtos.api(name + ":" + port.number(), routes));
+                }
+                view.routes(
+                        routes,
+                        List.of(view.cache().get(host(view, scope, rules, service, port), RouteProtos::host)),
+                        false);
+            }
+        }
+    }
+
+    private static RouteProtos.HostInput host(
+            ViewBuilder view, SidecarScope scope, RuleSelection rules, ServiceInfo service, PortInfo port) {
+        String name = service.host() + ":" + port.number();
+        for (var rule : scope.virtualServices()) {
+            boolean mesh =
+                    rule.spec().gateways().isEmpty() || rule.spec().gateways().contains("mesh");
+            if (mesh && !rule.spec().http().isEmpty() && names(rule, service.host())) {
+                return new RouteProtos.HostInput(
+                        name,
+                        List.of("*"),
+                        rule.object().ref(),
+                        rules.http(rule, name, port.number(), "mesh"::equals),
+                        "",
+                        null,
+                        false,
+                        false);
+            }
+        }
+        return new RouteProtos.HostInput(
+                name,
+                List.of("*"),
+                service.from(),
+                List.of(),
+                Names.outbound(port.number(), "", service.host()),
+                view.policy(service, "", port.number()).hash(),
+                false,
+                false);
+    }
+
+    private static boolean names(PushContext.Rule<VirtualService> rule, String host) {
+        return rule.spec().hosts().stream()
+                .anyMatch(written -> PushContext.covers(PushContext.qualify(written, rule.namespace()), host));
+    }
+
+    private static List<String> names(ViewBuilder view, ServiceInfo service) {
+        var names = new TreeSet<String>();
+        names.add(service.host());
+        if (service.hasShortNames()) {
+            names.add(service.name() + "." + service.namespace());
+            names.add(service.name() + "." + service.namespace() + ".svc");
+            if (service.namespace().equals(view.node().namespace())) {
+                names.add(service.name());
+            }
+        }
+        return new ArrayList<>(names);
+    }
+}

@@ -1,0 +1,312 @@
+package dev.mesh.pilot.generate;
+
+import com.google.protobuf.BoolValue;
+import dev.mesh.api.local.LocalAddresses;
+import dev.mesh.api.networking.Sidecar;
+import dev.mesh.api.networking.VirtualService;
+import dev.mesh.pilot.model.ProxyNode;
+import dev.mesh.pilot.model.ServiceInfo;
+import dev.mesh.pilot.model.ServiceInfo.PortInfo;
+import dev.mesh.pilot.model.ServiceInfo.Protocol;
+import dev.mesh.pilot.model.Workload;
+import dev.mesh.pilot.push.PushContext;
+import dev.mesh.pilot.push.SidecarScope;
+import io.envoyproxy.envoy.config.route.v3.DirectResponseAction;
+import io.envoyproxy.envoy.config.route.v3.Route;
+import io.envoyproxy.envoy.config.route.v3.RouteConfiguration;
+import io.envoyproxy.envoy.config.route.v3.RouteMatch;
+import io.envoyproxy.envoy.config.route.v3.VirtualHost;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+
+/// What a sidecar gets whose traffic comes to bound ports (interception mode NONE).
+final class SidecarView {
+    private static final int HTTP_PORT = 80;
+
+    private final ViewBuilder view;
+    private final ProxyNode node;
+    private final SidecarScope scope;
+    private final RuleSelection rules;
+
+    private SidecarView(ViewBuilder view) {
+        this.view = view;
+        this.node = view.node();
+        this.scope = SidecarScope.of(view.push(), node);
+        this.rules = new RuleSelection(view);
+    }
+
+    static void build(ViewBuilder view) {
+        var sidecar = new SidecarView(view);
+        sidecar.scope.services().values().stream()
+                .filter(ViewBuilder::isReachable)
+                .forEach(view::clusters);
+        sidecar.outbound();
+        sidecar.inbound();
+    }
+
+    // ---- out ----
+
+    private void outbound() {
+        String address = node.outboundAddress().isEmpty() ? "127.0.0.1" : node.outboundAddress();
+        var httpPorts = new TreeSet<Integer>();
+        scope.services().values().stream()
+                .filter(ViewBuilder::isReachable)
+                .forEach(service -> service.ports().stream()
+                        .filter(port -> port.protocol().isHttp())
+                        .forEach(port -> httpPorts.add(port.number())));
+        for (int port : httpPorts) {
+            view.add(view.cache().get(new ListenerProtos.OutboundHttp(address, port), ListenerProtos::outboundHttp));
+            view.routes(Integer.toString(port), hosts(port), true);
+        }
+        // Addresses are given to all services that there are, so that a scope moves none of them.
+        var tcpHosts = new TreeSet<String>();
+        view.push().services().values().stream()
+                .filter(service -> service.ports().stream()
+                        .anyMatch(port -> !port.protocol().isHttp()))
+                .forEach(service -> tcpHosts.add(service.host()));
+        LocalAddresses.virtual(address, tcpHosts).forEach((host, virtual) -> {
+            ServiceInfo service = scope.services().get(host);
+            if (service != null && ViewBuilder.isReachable(service)) {
+                for (PortInfo port : service.ports()) {
+                    if (!port.protocol().isHttp() && scope.listensFor(port.number(), service)) {
+                        view.add(tcp(service, port, virtual));
+                    }
+                }
+            }
+        });
+    }
+
+    private Resource tcp(ServiceInfo service, PortInfo port, String address) {
+        var ruled = ruleFor(service.host());
+        var chains = new ArrayList<ListenerProtos.TcpChain>();
+        if (ruled != null) {
+            var routes = new TcpRules(view, rules);
+            if (port.protocol() == Protocol.TLS) {
+                chains.addAll(routes.tls(ruled, port.number(), "mesh"::equals));
+            }
+            routes.tcp(ruled, port.number(), service.addresses(), "mesh"::equals)
+                    .ifPresent(chains::add);
+        }
+        if (chains.stream().noneMatch(chain -> chain.serverNames().isEmpty())) {
+            chains.add(new ListenerProtos.TcpChain(
+                    List.of(),
+                    List.of(new RouteProtos.Target(Names.outbound(port.number(), "", service.host()), 1, null, null))));
+        }
+        return view.cache()
+                .get(new ListenerProtos.OutboundTcp(address, port.number(), chains), ListenerProtos::outboundTcp);
+    }
+
+    private List<VirtualHost> hosts(int port) {
+        var hosts = new ArrayList<VirtualHost>();
+        var known = new TreeSet<String>();
+        for (ServiceInfo service : scope.services().values()) {
+            PortInfo served = service.ports().stream()
+                    .filter(candidate ->
+                            candidate.number() == port && candidate.protocol().isHttp())
+                    .findFirst()
+                    .orElse(null);
+            if (served == null || !ViewBuilder.isReachable(service) || !scope.listensFor(port, service)) {
+                continue;
+            }
+            known.add(service.host());
+            String name = service.host() + ":" + port;
+            var rule = ruleFor(service.host());
+            hosts.add(view.cache()
+                    .get(
+                            rule == null || rule.spec().http().isEmpty()
+                                    ? new RouteProtos.HostInput(
+                                            name,
+                                            domains(service, port),
+                                            service.from(),
+                                            List.of(),
+                                            Names.outbound(port, "", service.host()),
+                                            view.policy(service, "", port).hash(),
+                                            false,
+                                            true)
+                                    : new RouteProtos.HostInput(
+                                            name,
+                                            domains(service, port),
+                                            rule.object().ref(),
+                                            rules.http(rule, name, port, "mesh"::equals),
+                                            "",
+                                            null,
+                                            false,
+                                            true),
+                            RouteProtos::host));
+        }
+        if (port == HTTP_PORT) {
+            addUnregistered(known, hosts);
+        }
+        if (scope.registryOnly()) {
+            hosts.add(BLOCK_ALL);
+        }
+        return hosts;
+    }
+
+    // Hosts that only a virtual service knows are served on port 80, as in Istio.
+    private void addUnregistered(TreeSet<String> known, List<VirtualHost> hosts) {
+        for (var rule : scope.virtualServices()) {
+            if (!onMesh(rule) || rule.spec().http().isEmpty()) {
+                continue;
+            }
+            for (String written : rule.spec().hosts()) {
+                String host = PushContext.qualify(written, rule.namespace());
+                if (!view.push().services().containsKey(host) && known.add(host) && !host.equals("*")) {
+                    String name = host + ":" + HTTP_PORT;
+                    hosts.add(view.cache()
+                            .get(
+                                    new RouteProtos.HostInput(
+                                            name,
+                                            List.of(host, host + ":" + HTTP_PORT),
+                                            rule.object().ref(),
+                                            rules.http(rule, name, HTTP_PORT, "mesh"::equals),
+                                            "",
+                                            null,
+                                            false,
+                                            true),
+                                    RouteProtos::host));
+                }
+            }
+        }
+    }
+
+    /// Refuses what the registry does not know (outbound policy REGISTRY_ONLY), as Istio does.
+    private static final VirtualHost BLOCK_ALL = VirtualHost.newBuilder()
+            .setName("block_all")
+            .addDomains("*")
+            .addRoutes(Route.newBuilder()
+                    .setName("block_all")
+                    .setMatch(RouteMatch.newBuilder().setPrefix("/"))
+                    .setDirectResponse(DirectResponseAction.newBuilder().setStatus(502)))
+            .build();
+
+    private static boolean onMesh(PushContext.Rule<VirtualService> rule) {
+        return rule.spec().gateways().isEmpty() || rule.spec().gateways().contains("mesh");
+    }
+
+    // Of several virtual services the one with the most specific host is used, and of those the oldest.
+    private PushContext.@Nullable Rule<VirtualService> ruleFor(String host) {
+        PushContext.Rule<VirtualService> best = null;
+        String pattern = "";
+        for (var rule : scope.virtualServices()) {
+            if (!onMesh(rule)) {
+                continue;
+            }
+            for (String written : rule.spec().hosts()) {
+                String name = PushContext.qualify(written, rule.namespace());
+                if (name.equals(host)) {
+                    return rule;
+                }
+                if (PushContext.covers(name, host) && name.length() > pattern.length()) {
+                    best = rule;
+                    pattern = name;
+                }
+            }
+        }
+        return best;
+    }
+
+    private List<String> domains(ServiceInfo service, int port) {
+        var names = new LinkedHashSet<String>();
+        names.add(service.host());
+        if (service.hasShortNames()) {
+            if (service.namespace().equals(node.namespace())) {
+                names.add(service.name());
+            }
+            names.add(service.name() + "." + service.namespace());
+            names.add(service.name() + "." + service.namespace() + ".svc");
+        }
+        names.addAll(service.addresses());
+        var domains = new ArrayList<String>();
+        for (String name : names) {
+            domains.add(name);
+            if (!name.startsWith("*")) {
+                domains.add(name + ":" + port);
+            }
+        }
+        return domains;
+    }
+
+    // ---- in ----
+
+    private void inbound() {
+        String address = node.addresses().getFirst();
+        Sidecar sidecar = scope.rule() == null ? null : scope.rule().spec();
+        if (sidecar != null && !sidecar.ingress().isEmpty()) {
+            sidecar.ingress().forEach(ingress -> ingress(address, ingress));
+            return;
+        }
+        var own = view.push().workloads().stream()
+                .filter(workload -> workload.address().equals(address)
+                        && workload.namespace().equals(node.namespace()))
+                .toList();
+        for (Workload workload : own) {
+            for (ServiceInfo service : view.push().services().values()) {
+                if (!view.push().endpoints(service).contains(workload)) {
+                    continue;
+                }
+                for (PortInfo port : service.ports()) {
+                    int target = ClusterProtos.targetPort(port, workload);
+                    int application = node.applicationPorts().getOrDefault(target, target);
+                    listen(address, target, "127.0.0.1", application, port.protocol(), service.from());
+                }
+            }
+        }
+    }
+
+    private void ingress(String address, Sidecar.IngressListener ingress) {
+        if (ingress.tls() != null) {
+            return; // never plaintext instead
+        }
+        int port = ingress.port().number();
+        String host = "127.0.0.1";
+        int application = node.applicationPorts().getOrDefault(port, port);
+        String endpoint = ingress.defaultEndpoint();
+        if (endpoint.startsWith("unix://")) {
+            host = endpoint;
+        } else if (endpoint.lastIndexOf(':') > 0) {
+            String written = endpoint.substring(0, endpoint.lastIndexOf(':'));
+            host = written.equals("0.0.0.0") ? address : written;
+            application = Integer.parseInt(endpoint.substring(endpoint.lastIndexOf(':') + 1));
+            application = node.applicationPorts().getOrDefault(application, application);
+        }
+        var protocol = ServiceProtocols.of(ingress.port().protocol());
+        listen(
+                ingress.bind().isEmpty() ? address : ingress.bind(),
+                port,
+                host,
+                application,
+                protocol,
+                scope.rule() == null ? null : scope.rule().object().ref());
+    }
+
+    private void listen(
+            String address,
+            int port,
+            String host,
+            int application,
+            Protocol protocol,
+            dev.mesh.api.finding.@Nullable ResourceRef from) {
+        view.add(
+                view.cache().get(new ClusterProtos.Inbound(port, host, application, protocol), ClusterProtos::inbound));
+        if (protocol.isHttp()) {
+            view.add(ListenerProtos.inboundHttp(address, port, inboundRoutes(port, from)));
+        } else {
+            view.add(ListenerProtos.inboundTcp(address, port));
+        }
+    }
+
+    private static RouteConfiguration inboundRoutes(int port, dev.mesh.api.finding.@Nullable ResourceRef from) {
+        return RouteConfiguration.newBuilder()
+                .setName(Names.inbound(port))
+                .setValidateClusters(BoolValue.of(false))
+                .addVirtualHosts(VirtualHost.newBuilder()
+                        .setName("inbound|http|" + port)
+                        .addDomains("*")
+                        .addRoutes(RouteProtos.inbound(Names.inbound(port), from)))
+                .build();
+    }
+}

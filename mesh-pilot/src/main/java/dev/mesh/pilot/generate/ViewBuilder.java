@@ -1,0 +1,160 @@
+package dev.mesh.pilot.generate;
+
+import com.google.protobuf.BoolValue;
+import dev.mesh.api.networking.DestinationRule;
+import dev.mesh.api.xds.XdsType;
+import dev.mesh.pilot.model.ProxyNode;
+import dev.mesh.pilot.model.ServiceInfo;
+import dev.mesh.pilot.model.ServiceInfo.PortInfo;
+import dev.mesh.pilot.model.ServiceInfo.Resolution;
+import dev.mesh.pilot.model.Workload;
+import dev.mesh.pilot.push.ClientTlsSupport;
+import dev.mesh.pilot.push.DestinationRules;
+import dev.mesh.pilot.push.PushContext;
+import io.envoyproxy.envoy.config.route.v3.RouteConfiguration;
+import io.envoyproxy.envoy.config.route.v3.Vhds;
+import io.envoyproxy.envoy.config.route.v3.VirtualHost;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/// The resources of one view on their way. One thread.
+final class ViewBuilder {
+    private final PushContext push;
+    private final ProxyNode node;
+    private final ResourceCache cache;
+    private final Map<XdsType, SortedMap<String, Resource>> resources = new EnumMap<>(XdsType.class);
+    private final List<LeftOut> leftOut = new ArrayList<>();
+    private final Map<String, Optional<DestinationRules.Merged>> rules = new HashMap<>();
+
+    ViewBuilder(PushContext push, ProxyNode node, ResourceCache cache) {
+        this.push = push;
+        this.node = node;
+        this.cache = cache;
+    }
+
+    PushContext push() {
+        return push;
+    }
+
+    ProxyNode node() {
+        return node;
+    }
+
+    ResourceCache cache() {
+        return cache;
+    }
+
+    void add(Resource resource) {
+        resources.computeIfAbsent(resource.type(), any -> new TreeMap<>()).put(resource.name(), resource);
+    }
+
+    void leaveOut(LeftOut rule) {
+        leftOut.add(rule);
+    }
+
+    ProxyView view() {
+        return ProxyView.of(resources, leftOut);
+    }
+
+    /// The rule that this proxy uses for a service.
+    Optional<DestinationRules.Merged> rule(ServiceInfo service) {
+        return rules.computeIfAbsent(
+                service.host(),
+                any -> Optional.ofNullable(push.destinationRules().find(service, node.namespace(), node.labels())));
+    }
+
+    /// The policy for a destination in a route.
+    Policy policy(ServiceInfo service, String subset, int port) {
+        var rule = rule(service);
+        if (rule.isEmpty()) {
+            return Policy.NONE;
+        }
+        DestinationRule.Subset found = rule.get().subsets().stream()
+                .filter(candidate -> candidate.name().equals(subset))
+                .findFirst()
+                .orElse(null);
+        return Policy.of(rule.get(), found, port);
+    }
+
+    /// All clusters of a service, and the endpoints of those that have them by EDS.
+    void clusters(ServiceInfo service) {
+        var rule = rule(service).orElse(null);
+        for (PortInfo port : service.ports()) {
+            cluster(service, port, "", Map.of(), Policy.of(rule, null, port.number()));
+            if (rule != null) {
+                for (DestinationRule.Subset subset : rule.subsets()) {
+                    cluster(service, port, subset.name(), subset.labels(), Policy.of(rule, subset, port.number()));
+                }
+            }
+        }
+    }
+
+    private void cluster(ServiceInfo service, PortInfo port, String subset, Map<String, String> labels, Policy policy) {
+        var endpoints = assignment(service, port, subset, labels, policy);
+        boolean byEds = service.resolution() == Resolution.KNOWN || ClientTlsSupport.refuses(policy.tls());
+        add(cache.get(
+                new ClusterProtos.Input(
+                        service.host(),
+                        port,
+                        subset,
+                        policy,
+                        byEds ? null : endpoints,
+                        service.subjectAltNames(),
+                        node.type() == ProxyNode.Type.PROXYLESS),
+                ClusterProtos::outbound));
+        if (byEds) {
+            add(cache.get(endpoints, ClusterProtos::endpoints));
+        }
+    }
+
+    // A TLS mode that cannot be given refuses traffic: never plaintext instead.
+    private ClusterProtos.Assignment assignment(
+            ServiceInfo service, PortInfo port, String subset, Map<String, String> labels, Policy policy) {
+        List<Workload> serving = ClientTlsSupport.refuses(policy.tls()) ? List.of() : endpoints(service);
+        return new ClusterProtos.Assignment(
+                Names.outbound(port.number(), subset, service.host()),
+                port,
+                labels,
+                serving.stream().filter(workload -> workload.matches(labels)).toList());
+    }
+
+    // Where the caller was going cannot be known without interception; a name that DNS knows leads there too.
+    private List<Workload> endpoints(ServiceInfo service) {
+        return service.resolution() == Resolution.NONE
+                ? List.of(new Workload(service.host(), service.namespace(), service.host(), Map.of(), Map.of(), "", 1))
+                : push.endpoints(service);
+    }
+
+    /// Whether clusters can be made for the service: the endpoints of a wildcard must be known.
+    static boolean isReachable(ServiceInfo service) {
+        return service.resolution() == Resolution.KNOWN || !service.host().startsWith("*");
+    }
+
+    /// A route configuration, with its virtual hosts beside it for clients that take them one by one.
+    void routes(String name, List<VirtualHost> hosts, boolean onDemand) {
+        var configuration = RouteConfiguration.newBuilder().setName(name).setValidateClusters(BoolValue.of(false));
+        if (onDemand && node.vhds()) {
+            configuration.setVhds(Vhds.newBuilder().setConfigSource(ClusterProtos.ADS));
+            for (VirtualHost host : hosts) {
+                add(cache.get(new OneHost(name, host), ViewBuilder::oneHost));
+            }
+        } else {
+            configuration.addAllVirtualHosts(hosts);
+        }
+        add(Resource.of(XdsType.ROUTE, name, configuration.build()));
+    }
+
+    private record OneHost(String configuration, VirtualHost host) {}
+
+    private static Resource oneHost(OneHost in) {
+        String full = in.configuration() + "/" + in.host().getName();
+        return Resource.of(
+                XdsType.VIRTUAL_HOST, full, in.host().toBuilder().setName(full).build());
+    }
+}

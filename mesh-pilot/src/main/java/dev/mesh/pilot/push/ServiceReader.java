@@ -1,0 +1,147 @@
+package dev.mesh.pilot.push;
+
+import dev.mesh.api.finding.Finding;
+import dev.mesh.api.k8s.Service;
+import dev.mesh.api.networking.ServiceEntry;
+import dev.mesh.api.networking.WorkloadEntry;
+import dev.mesh.api.object.MeshObject;
+import dev.mesh.pilot.model.ServiceInfo;
+import dev.mesh.pilot.model.ServiceInfo.PortInfo;
+import dev.mesh.pilot.model.ServiceInfo.Protocol;
+import dev.mesh.pilot.model.ServiceInfo.Resolution;
+import dev.mesh.pilot.model.Workload;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+
+/// Kubernetes Services and ServiceEntries → [ServiceInfo].
+final class ServiceReader {
+    private ServiceReader() {}
+
+    static ServiceInfo read(MeshObject object, Service spec, List<Finding> findings) {
+        var ports = new ArrayList<PortInfo>();
+        for (int i = 0; i < spec.ports().size(); i++) {
+            var port = spec.ports().get(i);
+            if (!port.protocol().isEmpty() && !port.protocol().equals("TCP")) {
+                findings.add(Remarks.remark(
+                        object,
+                        Finding.Code.NOT_HONOURED,
+                        "spec.ports[" + i + "].protocol",
+                        port.protocol() + " does not go through the mesh"));
+                continue;
+            }
+            ports.add(new PortInfo(
+                    port.name(),
+                    port.port(),
+                    protocol(port.name(), port.appProtocol()),
+                    port.targetPort().text().isEmpty()
+                            ? Integer.toString(port.port())
+                            : port.targetPort().text()));
+        }
+        String host = object.ref().name() + "." + object.ref().namespace() + ".svc.cluster.local";
+        boolean external =
+                spec.type() == Service.Type.ExternalName && !spec.externalName().isEmpty();
+        var addresses = new ArrayList<String>();
+        if (!spec.clusterIP().isEmpty() && !spec.clusterIP().equals("None")) {
+            addresses.add(spec.clusterIP());
+        }
+        return new ServiceInfo(
+                object.ref(),
+                host,
+                object.ref().namespace(),
+                object.ref().name(),
+                external ? Map.of() : spec.selector(),
+                external ? Resolution.DNS : Resolution.KNOWN,
+                addresses,
+                ports,
+                external ? List.of(at(spec.externalName(), object.ref().namespace())) : List.of(),
+                exportTo(object),
+                List.of());
+    }
+
+    private static Set<String> exportTo(MeshObject object) {
+        String written = object.metadata().annotations().getOrDefault("networking.istio.io/exportTo", "");
+        return written.isBlank() ? Set.of() : Set.of(written.trim().split("\\s*,\\s*"));
+    }
+
+    static List<ServiceInfo> read(MeshObject object, ServiceEntry spec, List<Finding> findings) {
+        var ports = spec.ports().stream()
+                .map(port -> new PortInfo(
+                        port.name(),
+                        port.number(),
+                        protocol(port.protocol(), ""),
+                        Integer.toString(port.targetPort() == 0 ? port.number() : port.targetPort())))
+                .toList();
+        Remarks.serviceEntry(object, spec, findings);
+        var addresses = new ArrayList<String>();
+        for (int i = 0; i < spec.addresses().size(); i++) {
+            if (spec.addresses().get(i).contains("/")) {
+                findings.add(Remarks.remark(
+                        object,
+                        Finding.Code.NOT_HONOURED,
+                        "spec.addresses[" + i + "]",
+                        "ranges are not honoured yet: only single addresses are"));
+            } else {
+                addresses.add(spec.addresses().get(i));
+            }
+        }
+        var services = new ArrayList<ServiceInfo>();
+        for (String host : spec.hosts()) {
+            var endpoints = new ArrayList<Workload>();
+            Resolution resolution = switch (spec.resolution()) {
+                case STATIC -> Resolution.KNOWN;
+                case NONE -> Resolution.NONE;
+                case DNS, DNS_ROUND_ROBIN, DYNAMIC_DNS -> Resolution.DNS;
+            };
+            spec.endpoints().forEach(endpoint -> endpoints.add(endpoint(object, endpoint)));
+            if (resolution == Resolution.DNS && endpoints.isEmpty() && spec.workloadSelector() == null) {
+                endpoints.add(at(host, object.ref().namespace()));
+            }
+            services.add(new ServiceInfo(
+                    object.ref(),
+                    host,
+                    object.ref().namespace(),
+                    host,
+                    spec.workloadSelector() == null
+                            ? Map.of()
+                            : spec.workloadSelector().labels(),
+                    resolution,
+                    addresses,
+                    ports,
+                    endpoints,
+                    Set.copyOf(spec.exportTo()),
+                    spec.subjectAltNames()));
+        }
+        return services;
+    }
+
+    private static Workload at(String address, String namespace) {
+        return new Workload(address, namespace, address, Map.of(), Map.of(), "", 1);
+    }
+
+    private static Workload endpoint(MeshObject object, WorkloadEntry entry) {
+        return new Workload(
+                entry.address(),
+                object.ref().namespace(),
+                entry.address(),
+                entry.labels(),
+                entry.ports(),
+                entry.locality(),
+                Math.max(1, entry.weight()));
+    }
+
+    /// What a port carries, by its `appProtocol`, else by the first part of its name (Istio, "Protocol
+    /// selection"); nothing said is HTTP here, since there is no sniffing.
+    static Protocol protocol(String name, String appProtocol) {
+        String said = (appProtocol.isEmpty() ? name : appProtocol).toLowerCase(Locale.ROOT);
+        int dash = appProtocol.isEmpty() ? said.indexOf('-') : -1;
+        return switch (dash < 0 ? said : said.substring(0, dash)) {
+            case "grpc", "http2", "kubernetes.io/h2c" -> Protocol.HTTP2;
+            case "tls", "https", "kubernetes.io/wss" -> Protocol.TLS;
+            case "tcp", "mongo", "mysql", "redis" -> Protocol.TCP;
+            default -> Protocol.HTTP;
+        };
+    }
+}
