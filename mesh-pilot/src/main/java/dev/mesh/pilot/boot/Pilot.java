@@ -76,7 +76,7 @@ public final class Pilot implements AutoCloseable {
 
     /// Node ids of the connected proxies.
     public List<String> connected() {
-        return ads.connected();
+        return ads.connected().stream().map(connected -> connected.node().id()).toList();
     }
 
     private void changed() {

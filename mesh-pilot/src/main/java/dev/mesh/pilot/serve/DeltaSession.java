@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Additions go in push order, removals after them in reverse, so that nothing is taken away that something
 /// still refers to (xDS protocol, "Eventual consistency considerations").
-final class DeltaSession {
+final class DeltaSession implements ClientSession<DeltaDiscoveryRequest, DeltaDiscoveryResponse> {
     private static final List<XdsType> ORDER = List.of(
             XdsType.CLUSTER, XdsType.ENDPOINT, XdsType.LISTENER, XdsType.ROUTE, XdsType.VIRTUAL_HOST, XdsType.SECRET);
 
@@ -41,39 +41,24 @@ final class DeltaSession {
         private final Set<String> absent = new HashSet<>();
         private String lastNonce = "";
         private String ackedNonce = "";
-        private @Nullable String error;
-
-        /// How many resources the client has.
-        int size() {
-            return sent.size();
-        }
-
-        /// The newest response was answered with an ACK.
-        boolean synced() {
-            return error == null && lastNonce.equals(ackedNonce);
-        }
-
-        boolean everSent() {
-            return !lastNonce.isEmpty();
-        }
-
-        /// Message of the newest NACK that no ACK followed, or null.
-        @Nullable
-        String error() {
-            return error;
-        }
+        private String error = "";
     }
 
-    /// State by type, of those that the client asked for.
-    Map<XdsType, Subscription> subscriptions() {
-        return subscriptions;
+    @Override
+    public Map<XdsType, TypeState> states() {
+        var states = new EnumMap<XdsType, TypeState>(XdsType.class);
+        subscriptions.forEach((type, subscription) -> states.put(
+                type,
+                new TypeState(
+                        subscription.sent.size(),
+                        subscription.lastNonce,
+                        subscription.ackedNonce,
+                        subscription.error)));
+        return states;
     }
 
-    /// A request came.
-    ///
-    /// @param view the newest
-    /// @return what to send now; empty if nothing
-    List<DeltaDiscoveryResponse> onRequest(XdsType type, DeltaDiscoveryRequest request, ProxyView view) {
+    @Override
+    public List<DeltaDiscoveryResponse> onRequest(XdsType type, DeltaDiscoveryRequest request, ProxyView view) {
         Subscription subscription = subscriptions.get(type);
         boolean first = subscription == null;
         if (subscription == null) {
@@ -85,7 +70,7 @@ final class DeltaSession {
         if (!request.getResponseNonce().isEmpty() && request.getResponseNonce().equals(subscription.lastNonce)) {
             subscription.ackedNonce = request.getResponseNonce();
             subscription.error =
-                    request.hasErrorDetail() ? request.getErrorDetail().getMessage() : null;
+                    request.hasErrorDetail() ? request.getErrorDetail().getMessage() : "";
         }
         boolean changed = subscribe(type, subscription, request, first);
         changed |= unsubscribe(subscription, request);
@@ -147,10 +132,8 @@ final class DeltaSession {
         return changed;
     }
 
-    /// A new view is there.
-    ///
-    /// @return what to send, in order; empty if the client has it all
-    List<DeltaDiscoveryResponse> onPush(ProxyView view) {
+    @Override
+    public List<DeltaDiscoveryResponse> onPush(ProxyView view) {
         var responses = new ArrayList<DeltaDiscoveryResponse>();
         for (XdsType type : ORDER) {
             Subscription subscription = subscriptions.get(type);

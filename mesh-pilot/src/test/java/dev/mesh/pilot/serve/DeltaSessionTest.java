@@ -132,9 +132,9 @@ class DeltaSessionTest {
                                 .build(),
                         view))
                 .isEmpty();
-        var subscription = session.subscriptions().get(XdsType.CLUSTER);
-        assertThat(subscription.synced()).isTrue();
-        assertThat(subscription.size()).isEqualTo(1);
+        var state = session.states().get(XdsType.CLUSTER);
+        assertThat(state.word()).isEqualTo("SYNCED");
+        assertThat(state.subscribed()).isEqualTo(1);
     }
 
     @Test
@@ -148,8 +148,8 @@ class DeltaSessionTest {
                 .build();
 
         assertThat(session.onRequest(XdsType.CLUSTER, nack, view)).isEmpty();
-        assertThat(session.subscriptions().get(XdsType.CLUSTER).error()).isEqualTo("a: bad");
-        assertThat(session.subscriptions().get(XdsType.CLUSTER).synced()).isFalse();
+        assertThat(session.states().get(XdsType.CLUSTER).error()).isEqualTo("a: bad");
+        assertThat(session.states().get(XdsType.CLUSTER).word()).isEqualTo("ERROR");
     }
 
     @Test

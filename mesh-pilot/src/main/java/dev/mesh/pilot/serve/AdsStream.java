@@ -1,0 +1,233 @@
+package dev.mesh.pilot.serve;
+
+import dev.mesh.api.xds.XdsType;
+import dev.mesh.pilot.generate.Generators;
+import dev.mesh.pilot.generate.ProxyView;
+import dev.mesh.pilot.model.ProxyNode;
+import dev.mesh.pilot.push.PushContext;
+import dev.mesh.pilot.push.PushRequest;
+import dev.mesh.pilot.push.PushTarget;
+import io.envoyproxy.envoy.config.core.v3.Node;
+import io.grpc.Status;
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.Executor;
+import java.util.concurrent.Semaphore;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// One proxy's stream.
+final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
+    private static final Logger LOGGER = LoggerFactory.getLogger(AdsStream.class);
+
+    private final ClientSession<Q, R> session;
+    private final Dialect<Q, R> dialect;
+    private final ServerCallStreamObserver<R> responses;
+    private final Generators generators;
+    private final Supplier<@Nullable PushContext> newest;
+    private final Executor executor;
+    private final Semaphore generating;
+    private final Set<AdsStream<?, ?>> streams;
+    private final Instant since = Instant.now();
+    private final ArrayDeque<R> outgoing = new ArrayDeque<>();
+    private String userAgent = "";
+    private @Nullable ProxyNode node;
+    private ProxyView view = ProxyView.EMPTY;
+    private @Nullable PushRequest pending;
+    private boolean running;
+    private boolean over;
+
+    /// @param generating bounds how many views are made at once
+    /// @param streams where it takes itself out when it is over
+    AdsStream(
+            ClientSession<Q, R> session,
+            Dialect<Q, R> dialect,
+            ServerCallStreamObserver<R> responses,
+            Generators generators,
+            Supplier<@Nullable PushContext> newest,
+            Executor executor,
+            Semaphore generating,
+            Set<AdsStream<?, ?>> streams) {
+        this.session = session;
+        this.dialect = dialect;
+        this.responses = responses;
+        this.generators = generators;
+        this.newest = newest;
+        this.executor = executor;
+        this.generating = generating;
+        this.streams = streams;
+        responses.setOnReadyHandler(this::onReady);
+        responses.setOnCancelHandler(this::end);
+    }
+
+    synchronized Optional<AdsService.Connected> connected() {
+        return node == null
+                ? Optional.empty()
+                : Optional.of(new AdsService.Connected(node, userAgent, since, view, session.states()));
+    }
+
+    private synchronized String nodeId() {
+        return node == null ? "" : node.id();
+    }
+
+    @Override
+    public void onNext(Q request) {
+        synchronized (this) {
+            if (over) {
+                return;
+            }
+            if (node == null && !hello(request)) {
+                return;
+            }
+            XdsType type = XdsType.ofTypeUrl(dialect.typeUrl(request));
+            if (type == null) {
+                dialect.unknown(request).ifPresent(outgoing::add);
+            } else {
+                String error = dialect.error(request);
+                if (!error.isEmpty()) {
+                    LOGGER.atError()
+                            .addKeyValue("proxy", nodeId())
+                            .addKeyValue("type", type.shortName())
+                            .addKeyValue("reason", error)
+                            .log("the proxy refused what it was sent");
+                }
+                outgoing.addAll(session.onRequest(type, request, view));
+            }
+            drain();
+        }
+    }
+
+    private boolean hello(Q request) {
+        PushContext context = newest.get();
+        try {
+            if (context == null) {
+                over = true;
+                responses.onError(Status.UNAVAILABLE
+                        .withDescription("the configuration has not been read yet")
+                        .asRuntimeException());
+                return false;
+            }
+            Node written = dialect.node(request);
+            node = NodeParser.parse(written);
+            userAgent = written.getUserAgentName() + " " + version(written);
+            view = generators.generate(context, node);
+            LOGGER.atInfo()
+                    .addKeyValue("proxy", nodeId())
+                    .addKeyValue("resources", view.counts())
+                    .log("connected");
+            return true;
+        } catch (IllegalArgumentException e) {
+            over = true;
+            streams.remove(this);
+            responses.onError(
+                    Status.INVALID_ARGUMENT.withDescription(e.getMessage()).asRuntimeException());
+            return false;
+        }
+    }
+
+    private static String version(Node node) {
+        var version = node.getUserAgentBuildVersion().getVersion();
+        return node.hasUserAgentBuildVersion()
+                ? version.getMajorNumber() + "." + version.getMinorNumber() + "." + version.getPatch()
+                : node.getUserAgentVersion();
+    }
+
+    @Override
+    public void push(PushRequest request) {
+        synchronized (this) {
+            pending = pending == null ? request : pending.mergedWith(request);
+            if (running || over || node == null || !responses.isReady()) {
+                return;
+            }
+            running = true;
+        }
+        executor.execute(this::runPush);
+    }
+
+    private void runPush() {
+        while (true) {
+            PushRequest request;
+            ProxyNode who;
+            ProxyView before;
+            synchronized (this) {
+                request = pending;
+                who = node;
+                before = view;
+                if (request == null || who == null || over || !responses.isReady()) {
+                    running = false;
+                    return;
+                }
+                pending = null;
+            }
+            ProxyView next;
+            generating.acquireUninterruptibly();
+            try {
+                next = request.isFullFor(who.addresses())
+                        ? generators.generate(request.context(), who)
+                        : generators.endpointsOnly(request.context(), who, before, request.services());
+            } catch (RuntimeException e) {
+                LOGGER.atError()
+                        .addKeyValue("proxy", who.id())
+                        .setCause(e)
+                        .log("generating failed; the last view stays");
+                continue;
+            } finally {
+                generating.release();
+            }
+            synchronized (this) {
+                view = next;
+                outgoing.addAll(session.onPush(next));
+                drain();
+            }
+        }
+    }
+
+    private void onReady() {
+        boolean start;
+        synchronized (this) {
+            drain();
+            start = pending != null && !running && !over && node != null;
+            running |= start;
+        }
+        if (start) {
+            executor.execute(this::runPush);
+        }
+    }
+
+    private void drain() {
+        while (!over && responses.isReady() && !outgoing.isEmpty()) {
+            responses.onNext(outgoing.poll());
+        }
+    }
+
+    @Override
+    public void onError(Throwable problem) {
+        end();
+    }
+
+    @Override
+    public void onCompleted() {
+        synchronized (this) {
+            if (!over) {
+                responses.onCompleted();
+            }
+        }
+        end();
+    }
+
+    private void end() {
+        streams.remove(this);
+        synchronized (this) {
+            if (node != null && !over) {
+                LOGGER.atInfo().addKeyValue("proxy", nodeId()).log("disconnected");
+            }
+            over = true;
+        }
+    }
+}
