@@ -17,9 +17,10 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.regex.Pattern;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// Real Envoy under our pilot. Runs where `-Denvoy` names its binary: `make interop`.
 @EnabledIfSystemProperty(named = "envoy", matches = ".+")
@@ -31,8 +32,9 @@ class EnvoyInteropTest {
     private final HttpClient http =
             HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
 
-    @Test
-    void envoyTakesTheConfigurationWithoutARejectionAndRoutesByIt() throws Exception {
+    @ParameterizedTest
+    @ValueSource(strings = {"DELTA_GRPC", "GRPC"})
+    void envoyTakesTheConfigurationWithoutARejectionAndRoutesByIt(String dialect) throws Exception {
         HttpServer application = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 16);
         application.createContext("/", exchange -> {
             byte[] answer = ("web-v1 " + exchange.getRequestURI()).getBytes(StandardCharsets.UTF_8);
@@ -62,6 +64,9 @@ class EnvoyInteropTest {
                     "sidecar~127.0.1.21~web-v1.shop~shop.svc.cluster.local",
                     xds,
                     "{\"" + inbound + "\": " + application.getAddress().getPort() + "}");
+            for (Path bootstrap : List.of(gateway, sidecar)) {
+                Files.writeString(bootstrap, Files.readString(bootstrap).replace("DELTA_GRPC", dialect));
+            }
             try (var one = envoy(gateway);
                     var two = envoy(sidecar)) {
                 String base = "http://127.0.0.1:" + edge;

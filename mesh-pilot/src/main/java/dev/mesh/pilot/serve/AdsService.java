@@ -81,7 +81,14 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
     private <Q, R> StreamObserver<Q> open(
             ClientSession<Q, R> session, Dialect<Q, R> dialect, StreamObserver<R> responses) {
         var stream = new AdsStream<>(
-                session, dialect, (ServerCallStreamObserver<R>) responses, generators, newest, executor, generating, streams);
+                session,
+                dialect,
+                (ServerCallStreamObserver<R>) responses,
+                generators,
+                newest,
+                executor,
+                generating,
+                streams);
         streams.add(stream);
         return stream;
     }

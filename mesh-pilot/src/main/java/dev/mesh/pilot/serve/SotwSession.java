@@ -72,7 +72,8 @@ final class SotwSession implements ClientSession<DiscoveryRequest, DiscoveryResp
         }
         if (!first) {
             subscription.ackedNonce = request.getResponseNonce();
-            subscription.error = request.hasErrorDetail() ? request.getErrorDetail().getMessage() : "";
+            subscription.error =
+                    request.hasErrorDetail() ? request.getErrorDetail().getMessage() : "";
         }
         boolean changed = subscribe(type, subscription, request.getResourceNamesList());
         if (first && isCurrent(type, subscription, request, view)) {
@@ -134,7 +135,10 @@ final class SotwSession implements ClientSession<DiscoveryRequest, DiscoveryResp
                     .map(Resource::name)
                     .toList();
             boolean went = type.wildcardByDefault()
-                    && subscription.sent.size() + changed.stream().filter(name -> !subscription.sent.containsKey(name)).count()
+                    && subscription.sent.size()
+                                    + changed.stream()
+                                            .filter(name -> !subscription.sent.containsKey(name))
+                                            .count()
                             > wanted.size();
             if (type == XdsType.CLUSTER && went) {
                 clustersWent = true;
@@ -173,8 +177,8 @@ final class SotwSession implements ClientSession<DiscoveryRequest, DiscoveryResp
 
     private static List<Resource> toSend(XdsType type, Subscription subscription, ProxyView view) {
         return wanted(type, subscription, view).stream()
-                .filter(resource -> type.wildcardByDefault()
-                        || !resource.version().equals(subscription.sent.get(resource.name())))
+                .filter(resource ->
+                        type.wildcardByDefault() || !resource.version().equals(subscription.sent.get(resource.name())))
                 .toList();
     }
 

@@ -108,7 +108,8 @@ class SotwSessionTest {
         var view = view("CLUSTER a 1");
         var response = ask(XdsType.CLUSTER, view);
 
-        assertThat(session.onRequest(XdsType.CLUSTER, ack(XdsType.CLUSTER, response), view)).isEmpty();
+        assertThat(session.onRequest(XdsType.CLUSTER, ack(XdsType.CLUSTER, response), view))
+                .isEmpty();
         assertThat(session.states().get(XdsType.CLUSTER).word()).isEqualTo("SYNCED");
     }
 
@@ -151,7 +152,8 @@ class SotwSessionTest {
     void aNameThatIsGivenUpAndWantedAgainIsSentAgain() {
         var view = view("ROUTE a 1", "ROUTE b 1");
         var first = ask(XdsType.ROUTE, view, "a", "b");
-        assertThat(session.onRequest(XdsType.ROUTE, ack(XdsType.ROUTE, first, "a"), view)).isEmpty();
+        assertThat(session.onRequest(XdsType.ROUTE, ack(XdsType.ROUTE, first, "a"), view))
+                .isEmpty();
 
         assertThat(names(only(session.onRequest(XdsType.ROUTE, ack(XdsType.ROUTE, first, "a", "b"), view))))
                 .containsExactly("b@1");
@@ -169,7 +171,8 @@ class SotwSessionTest {
     void ofNamedTypesOnlyTheChangedAreSent() {
         ask(XdsType.ENDPOINT, view("ENDPOINT a 1", "ENDPOINT b 1"), "a", "b");
 
-        assertThat(names(only(session.onPush(view("ENDPOINT a 2", "ENDPOINT b 1"))))).containsExactly("a@2");
+        assertThat(names(only(session.onPush(view("ENDPOINT a 2", "ENDPOINT b 1")))))
+                .containsExactly("a@2");
     }
 
     @Test
@@ -217,7 +220,8 @@ class SotwSessionTest {
                         view))
                 .isEmpty();
         assertThat(again.onPush(view)).isEmpty();
-        assertThat(names(only(again.onPush(view("CLUSTER a 2", "CLUSTER b 1"))))).containsExactly("a@2", "b@1");
+        assertThat(names(only(again.onPush(view("CLUSTER a 2", "CLUSTER b 1")))))
+                .containsExactly("a@2", "b@1");
     }
 
     @Test
@@ -227,7 +231,9 @@ class SotwSessionTest {
         assertThat(ask(XdsType.CLUSTER, view).getVersionInfo())
                 .isEqualTo(only(new SotwSession()
                                 .onRequest(
-                                        XdsType.CLUSTER, request(XdsType.CLUSTER).build(), view))
+                                        XdsType.CLUSTER,
+                                        request(XdsType.CLUSTER).build(),
+                                        view))
                         .getVersionInfo());
     }
 }
