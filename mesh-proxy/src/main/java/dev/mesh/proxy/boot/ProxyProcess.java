@@ -134,13 +134,19 @@ public final class ProxyProcess implements AutoCloseable {
         if (dynamic.hasCdsConfig() && !dynamic.getCdsConfig().hasAds()) {
             reasons.add("dynamic_resources.cds_config: not supported (expected: ads)");
         }
-        if (dynamic.hasAdsConfig()
-                && dynamic.getAdsConfig().getApiType() != ApiConfigSource.ApiType.DELTA_GRPC
-                && dynamic.getAdsConfig().getApiType() != ApiConfigSource.ApiType.AGGREGATED_DELTA_GRPC) {
+        if (dynamic.hasAdsConfig() && dialect(dynamic.getAdsConfig()) == null) {
             reasons.add("dynamic_resources.ads_config.api_type: "
-                    + dynamic.getAdsConfig().getApiType() + " is not supported (expected: DELTA_GRPC)");
+                    + dynamic.getAdsConfig().getApiType() + " is not supported (expected: GRPC or DELTA_GRPC)");
         }
         return reasons;
+    }
+
+    private static AdsClient.@Nullable Dialect dialect(ApiConfigSource config) {
+        return switch (config.getApiType()) {
+            case GRPC, AGGREGATED_GRPC -> AdsClient.Dialect.SOTW;
+            case DELTA_GRPC, AGGREGATED_DELTA_GRPC -> AdsClient.Dialect.DELTA;
+            default -> null;
+        };
     }
 
     private void startXds() throws ConfigRejected {
@@ -166,13 +172,21 @@ public final class ProxyProcess implements AutoCloseable {
         if (endpoint == null) {
             throw new ConfigRejected("dynamic_resources.ads_config: cluster \"" + name + "\" has no endpoint");
         }
+        if (cluster.hasTransportSocket()) {
+            throw new ConfigRejected("dynamic_resources.ads_config: cluster \"" + name
+                    + "\" has a transport_socket, which is not supported for xDS (expected: plaintext)");
+        }
+        var dialect = dialect(config);
+        if (dialect == null) {
+            throw new IllegalStateException("api_type was not checked");
+        }
         var opened = NettyChannelBuilder.forAddress(endpoint.getAddress(), endpoint.getPortValue())
                 .usePlaintext()
                 .maxInboundMessageSize(256 << 20)
                 .keepAliveTime(30, TimeUnit.SECONDS)
                 .build();
         channel = opened;
-        var client = new AdsClient(opened, bootstrap.getNode(), new Resources(), thread, stats);
+        var client = new AdsClient(opened, dialect, bootstrap.getNode(), new Resources(), thread, stats);
         ads = client;
         client.start();
     }
@@ -182,7 +196,8 @@ public final class ProxyProcess implements AutoCloseable {
         private final Set<XdsType> heard = java.util.EnumSet.noneOf(XdsType.class);
 
         @Override
-        public List<String> onResources(XdsType type, List<Received> resources, List<String> removed) {
+        public List<String> onResources(
+                XdsType type, List<Received> resources, List<String> removed, boolean complete, String push) {
             var updates = new ArrayList<Loader.Update>();
             for (Received received : resources) {
                 var body = received.body();
@@ -190,7 +205,7 @@ public final class ProxyProcess implements AutoCloseable {
                     updates.add(new Loader.Update(received.name(), received.version(), body));
                 }
             }
-            List<String> reasons = loader.apply(type, updates, removed, false);
+            List<String> reasons = loader.apply(type, updates, removed, complete);
             heard.add(type);
             if (heard.contains(XdsType.LISTENER)) {
                 live();
@@ -209,9 +224,12 @@ public final class ProxyProcess implements AutoCloseable {
         }
 
         @Override
-        public void onPushCommit(String version) {
-            pushId = version;
+        public void onPushCommit(String push) {
+            pushId = push;
         }
+
+        @Override
+        public void onStreamOpened() {}
     }
 
     private volatile String pushId = "";
@@ -219,6 +237,11 @@ public final class ProxyProcess implements AutoCloseable {
     /// The listeners' names and the addresses that they are bound to.
     public java.util.Map<String, List<InetSocketAddress>> bound() {
         return listeners.bound();
+    }
+
+    /// What is loaded.
+    Loader loader() {
+        return loader;
     }
 
     /// Where the admin endpoint listens, or null if there is none.

@@ -689,8 +689,9 @@ public final class Loader {
         }
         switch (type) {
             case CLUSTER -> {
-                if (clusterStates.containsKey(name)) {
-                    removingClusters.add(name);
+                if (!clusterStates.containsKey(name)) {
+                    forget(type, name);
+                } else if (removingClusters.add(name)) {
                     fetchTimeout(() -> {
                         if (removingClusters.remove(name)) {
                             dropCluster(name);
@@ -706,8 +707,8 @@ public final class Loader {
             case LISTENER -> {
                 if (listenerStates.remove(name) != null) {
                     listeners.remove(name);
-                    forget(type, name);
                 }
+                forget(type, name);
             }
             case ROUTE -> {
                 RouteState state = routeStates.get(name);
@@ -796,12 +797,37 @@ public final class Loader {
                 }
             }
         }
+        forgetUnwanted();
         Observer to = observer;
         if (to != null && (!changed.isEmpty() || !gone.isEmpty())) {
             to.onApplied(List.copyOf(changed), new LinkedHashMap<>(gone));
         }
         changed.clear();
         gone.clear();
+    }
+
+    // Endpoints and routes that nothing here names any more: their subscription ends, so they would grow stale.
+    private void forgetUnwanted() {
+        Set<String> endpoints = wanted(XdsType.ENDPOINT);
+        for (String name : List.copyOf(assignments.keySet())) {
+            if (!endpoints.contains(name)) {
+                assignments.remove(name);
+                forget(XdsType.ENDPOINT, name);
+            }
+        }
+        Set<String> routes = wanted(XdsType.ROUTE);
+        for (String name : List.copyOf(routeStates.keySet())) {
+            if (!routes.contains(name)) {
+                routeStates.remove(name);
+                forget(XdsType.ROUTE, name);
+                String hosts = name + "/";
+                for (String host : List.copyOf(of(XdsType.VIRTUAL_HOST).keySet())) {
+                    if (host.startsWith(hosts) && host.lastIndexOf('/') == name.length()) {
+                        forget(XdsType.VIRTUAL_HOST, host);
+                    }
+                }
+            }
+        }
     }
 
     private void fetchTimeout(Runnable action) {

@@ -1,0 +1,147 @@
+package dev.mesh.proxy.xds;
+
+import com.google.protobuf.Any;
+import com.google.protobuf.CodedInputStream;
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.WireFormat;
+import dev.mesh.api.xds.XdsType;
+import io.envoyproxy.envoy.config.core.v3.Node;
+import io.envoyproxy.envoy.service.discovery.v3.AggregatedDiscoveryServiceGrpc;
+import io.envoyproxy.envoy.service.discovery.v3.DiscoveryRequest;
+import io.envoyproxy.envoy.service.discovery.v3.DiscoveryResponse;
+import io.envoyproxy.envoy.service.discovery.v3.Resource;
+import io.grpc.Channel;
+import io.grpc.stub.StreamObserver;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+
+/// The state-of-the-world dialect: each request names all that is wanted, and each response of clusters or
+/// listeners is all there is, so that what is absent is gone. Other types may come in parts.
+final class SotwStream implements AdsStream {
+    private static final String WRAPPER = "type.googleapis.com/envoy.service.discovery.v3.Resource";
+
+    private final Node node;
+    private final AdsClient.Handler handler;
+    private final AdsClient.Events events;
+    private final Known known;
+    private final Map<XdsType, String> nonces = new EnumMap<>(XdsType.class);
+    private final Map<XdsType, Set<String>> subscribed = new EnumMap<>(XdsType.class);
+    private final StreamObserver<DiscoveryRequest> requests;
+    private boolean nodeSent;
+
+    SotwStream(Channel channel, Node node, AdsClient.Handler handler, AdsClient.Events events, Known known) {
+        this.node = node;
+        this.handler = handler;
+        this.events = events;
+        this.known = known;
+        requests = AggregatedDiscoveryServiceGrpc.newStub(channel)
+                .withWaitForReady()
+                .streamAggregatedResources(events.observer(this::onResponse));
+        requests.onNext(request(XdsType.CLUSTER).build());
+        requests.onNext(request(XdsType.LISTENER).build());
+        updateSubscriptions();
+    }
+
+    private void onResponse(DiscoveryResponse response) {
+        XdsType type = XdsType.ofTypeUrl(response.getTypeUrl());
+        if (type == null) {
+            events.unknownType(response.getTypeUrl());
+            return;
+        }
+        nonces.put(type, response.getNonce());
+        boolean complete = type == XdsType.CLUSTER || type == XdsType.LISTENER;
+        var received = new ArrayList<AdsClient.Handler.Received>();
+        var reasons = new ArrayList<String>();
+        for (int i = 0; i < response.getResourcesCount(); i++) {
+            try {
+                var resource = read(type, response.getResources(i), response.getVersionInfo());
+                if (complete || subscribed.getOrDefault(type, Set.of()).contains(resource.name())) {
+                    received.add(resource);
+                }
+            } catch (IOException e) {
+                reasons.add("resources[" + i + "]: " + e.getMessage());
+            }
+        }
+        // With a member that cannot even be named, nobody knows what is absent.
+        reasons.addAll(handler.onResources(type, received, List.of(), complete && reasons.isEmpty(), ""));
+        if (reasons.isEmpty()) {
+            known.version(type, response.getVersionInfo());
+        } else {
+            events.rejected();
+        }
+        var answer = request(type);
+        if (!reasons.isEmpty()) {
+            answer.setErrorDetail(Replies.refusal(type, reasons));
+        }
+        requests.onNext(answer.build());
+        updateSubscriptions();
+    }
+
+    private static AdsClient.Handler.Received read(XdsType type, Any body, String version) throws IOException {
+        Any inner = body;
+        String name = "";
+        if (body.getTypeUrl().equals(WRAPPER)) {
+            Resource wrapped = body.unpack(Resource.class);
+            inner = wrapped.getResource();
+            name = wrapped.getName();
+        }
+        if (!inner.getTypeUrl().equals(type.typeUrl())) {
+            throw new InvalidProtocolBufferException(
+                    "\"" + inner.getTypeUrl() + "\" (expected: " + type.typeUrl() + ")");
+        }
+        return new AdsClient.Handler.Received(name.isEmpty() ? name(inner) : name, version, inner);
+    }
+
+    // Every type of resource has its name in field 1.
+    private static String name(Any resource) throws IOException {
+        CodedInputStream in = resource.getValue().newCodedInput();
+        String name = "";
+        for (int tag = in.readTag(); tag != 0; tag = in.readTag()) {
+            if (tag == (1 << 3 | WireFormat.WIRETYPE_LENGTH_DELIMITED)) {
+                name = in.readString();
+            } else {
+                in.skipField(tag);
+            }
+        }
+        return name;
+    }
+
+    @Override
+    public void updateSubscriptions() {
+        subscribe(XdsType.ENDPOINT);
+        subscribe(XdsType.ROUTE);
+    }
+
+    private void subscribe(XdsType type) {
+        Set<String> wanted = handler.wanted(type);
+        Set<String> have = subscribed.getOrDefault(type, Set.of());
+        if (!wanted.equals(have)) {
+            subscribed.put(type, new TreeSet<>(wanted));
+            requests.onNext(request(type).build());
+        }
+    }
+
+    // Always the whole state of a type: what is wanted, what was accepted last, which response was the newest.
+    private DiscoveryRequest.Builder request(XdsType type) {
+        var request = DiscoveryRequest.newBuilder()
+                .setTypeUrl(type.typeUrl())
+                .setVersionInfo(known.version(type))
+                .setResponseNonce(nonces.getOrDefault(type, ""))
+                .addAllResourceNames(subscribed.getOrDefault(type, Set.of()));
+        if (!nodeSent) {
+            nodeSent = true;
+            request.setNode(node);
+        }
+        return request;
+    }
+
+    @Override
+    public void close() {
+        requests.onCompleted();
+    }
+}
