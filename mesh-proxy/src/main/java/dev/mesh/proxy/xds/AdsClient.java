@@ -104,6 +104,18 @@ public final class AdsClient {
             });
         }
 
+        /// Does it later, if this stream is still the newest then.
+        void later(Runnable action, long millis) {
+            thread.schedule(
+                    () -> {
+                        if (current == this && !stopped) {
+                            action.run();
+                        }
+                    },
+                    millis,
+                    TimeUnit.MILLISECONDS);
+        }
+
         void rejected() {
             rejected.inc();
         }

@@ -4,6 +4,7 @@ import com.google.protobuf.Any;
 import com.google.protobuf.CodedInputStream;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.WireFormat;
+import com.google.rpc.Status;
 import dev.mesh.api.xds.XdsType;
 import io.envoyproxy.envoy.config.core.v3.Node;
 import io.envoyproxy.envoy.service.discovery.v3.AggregatedDiscoveryServiceGrpc;
@@ -23,6 +24,8 @@ import java.util.TreeSet;
 /// The state-of-the-world dialect: each request names all that is wanted, and each response of clusters or
 /// listeners is all there is, so that what is absent is gone. Other types may come in parts.
 final class SotwStream implements AdsStream {
+    private static final long FIRST_PAUSE_MILLIS = 500;
+    private static final long MAX_PAUSE_MILLIS = 30_000;
     private static final String WRAPPER = "type.googleapis.com/envoy.service.discovery.v3.Resource";
 
     private final Node node;
@@ -31,8 +34,12 @@ final class SotwStream implements AdsStream {
     private final Known known;
     private final Map<XdsType, String> nonces = new EnumMap<>(XdsType.class);
     private final Map<XdsType, Set<String>> subscribed = new EnumMap<>(XdsType.class);
+    private final Map<XdsType, Refused> refused = new EnumMap<>(XdsType.class);
     private final StreamObserver<DiscoveryRequest> requests;
     private boolean nodeSent;
+
+    /// @param times how often this version was refused, one after the other
+    private record Refused(String version, int times) {}
 
     SotwStream(Channel channel, Node node, AdsClient.Handler handler, AdsClient.Events events, Known known) {
         this.node = node;
@@ -71,15 +78,32 @@ final class SotwStream implements AdsStream {
         reasons.addAll(handler.onResources(type, received, List.of(), complete && reasons.isEmpty(), ""));
         if (reasons.isEmpty()) {
             known.version(type, response.getVersionInfo());
+            refused.remove(type);
+            requests.onNext(request(type).build());
         } else {
             events.rejected();
+            refuse(type, response, Replies.refusal(type, reasons));
         }
-        var answer = request(type);
-        if (!reasons.isEmpty()) {
-            answer.setErrorDetail(Replies.refusal(type, reasons));
-        }
-        requests.onNext(answer.build());
         updateSubscriptions();
+    }
+
+    // Some servers send what was refused again at once, as long as they hear of an older version. So that this
+    // does not spin, the same refusal waits longer each time.
+    private void refuse(XdsType type, DiscoveryResponse response, Status why) {
+        Refused before = refused.get(type);
+        int times = before != null && before.version.equals(response.getVersionInfo()) ? before.times + 1 : 1;
+        refused.put(type, new Refused(response.getVersionInfo(), times));
+        Runnable answer = () -> {
+            // Answered by what was sent meanwhile, if there is a newer response.
+            if (response.getNonce().equals(nonces.get(type))) {
+                requests.onNext(request(type).setErrorDetail(why).build());
+            }
+        };
+        if (times == 1) {
+            answer.run();
+        } else {
+            events.later(answer, Math.min(MAX_PAUSE_MILLIS, FIRST_PAUSE_MILLIS << Math.min(times - 2, 10)));
+        }
     }
 
     private static AdsClient.Handler.Received read(XdsType type, Any body, String version) throws IOException {

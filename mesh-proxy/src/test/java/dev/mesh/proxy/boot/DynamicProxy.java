@@ -4,9 +4,9 @@ import com.google.gson.Gson;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
 import com.google.protobuf.util.JsonFormat;
+import dev.mesh.api.decide.compile.EnvoyTypes;
 import dev.mesh.proxy.filter.ConfigRejected;
 import dev.mesh.proxy.io.Loops;
-import dev.mesh.proxy.load.Types;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster;
 import io.envoyproxy.envoy.config.endpoint.v3.ClusterLoadAssignment;
 import io.envoyproxy.envoy.config.listener.v3.Listener;
@@ -115,7 +115,7 @@ final class DynamicProxy implements AutoCloseable {
     private static <B extends Message.Builder> B json(String text, B into) {
         try {
             Object tree = new Load(LoadSettings.builder().build()).loadFromString(text);
-            JsonFormat.parser().usingTypeRegistry(Types.REGISTRY).merge(new Gson().toJson(tree), into);
+            JsonFormat.parser().usingTypeRegistry(EnvoyTypes.REGISTRY).merge(new Gson().toJson(tree), into);
             return into;
         } catch (InvalidProtocolBufferException e) {
             throw new IllegalArgumentException(text, e);
