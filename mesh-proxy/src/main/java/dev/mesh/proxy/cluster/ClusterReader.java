@@ -6,11 +6,13 @@ import com.google.protobuf.Message;
 import com.google.protobuf.UInt32Value;
 import com.google.protobuf.Value;
 import com.google.protobuf.util.Durations;
+import dev.mesh.proxy.codec.Http1Limits;
 import dev.mesh.proxy.filter.ConfigRejected;
 import dev.mesh.proxy.stats.Scope;
 import dev.mesh.proxy.tls.TlsContexts;
 import io.envoyproxy.envoy.config.cluster.v3.CircuitBreakers;
 import io.envoyproxy.envoy.config.cluster.v3.OutlierDetection;
+import io.envoyproxy.envoy.config.core.v3.Http1ProtocolOptions;
 import io.envoyproxy.envoy.config.core.v3.Http2ProtocolOptions;
 import io.envoyproxy.envoy.config.core.v3.HttpProtocolOptions;
 import io.envoyproxy.envoy.config.core.v3.RoutingPriority;
@@ -98,6 +100,7 @@ public final class ClusterReader {
             http.http2 = proto.getHttp2ProtocolOptions();
         }
         http.common = proto.getCommonHttpProtocolOptions();
+        http.http1 = proto.getHttpProtocolOptions();
         Any typed = proto.getTypedExtensionProtocolOptionsMap().get(HTTP_OPTIONS);
         if (typed != null) {
             httpOptions(typed, http, reasons);
@@ -121,6 +124,7 @@ public final class ClusterReader {
                 http.http2.getMaxConcurrentStreams().getValue(),
                 http.http2.getInitialStreamWindowSize().getValue(),
                 http.http2.getInitialConnectionWindowSize().getValue(),
+                http1(http),
                 proto.hasPerConnectionBufferLimitBytes()
                         ? Math.max(2, proto.getPerConnectionBufferLimitBytes().getValue())
                         : 1 << 20,
@@ -152,6 +156,7 @@ public final class ClusterReader {
     private static final class HttpOptions {
         private ClusterSpec.HttpVersion version = ClusterSpec.HttpVersion.HTTP_1;
         private Http2ProtocolOptions http2 = Http2ProtocolOptions.getDefaultInstance();
+        private Http1ProtocolOptions http1 = Http1ProtocolOptions.getDefaultInstance();
         private HttpProtocolOptions common = HttpProtocolOptions.getDefaultInstance();
         private boolean autoSni;
     }
@@ -178,21 +183,40 @@ public final class ClusterReader {
                         http.version = ClusterSpec.HttpVersion.HTTP_2;
                         http.http2 = options.getExplicitHttpConfig().getHttp2ProtocolOptions();
                     }
+                    case HTTP_PROTOCOL_OPTIONS ->
+                        http.http1 = options.getExplicitHttpConfig().getHttpProtocolOptions();
                     case HTTP3_PROTOCOL_OPTIONS ->
                         reasons.add("typed_extension_protocol_options: HTTP/3 is not supported");
-                    case HTTP_PROTOCOL_OPTIONS, PROTOCOLCONFIG_NOT_SET -> {}
+                    case PROTOCOLCONFIG_NOT_SET -> {}
                 }
             }
             case USE_DOWNSTREAM_PROTOCOL_CONFIG -> {
                 http.version = ClusterSpec.HttpVersion.SAME_AS_DOWNSTREAM;
                 http.http2 = options.getUseDownstreamProtocolConfig().getHttp2ProtocolOptions();
+                http.http1 = options.getUseDownstreamProtocolConfig().getHttpProtocolOptions();
             }
             case AUTO_CONFIG -> {
                 http.version = ClusterSpec.HttpVersion.AUTO;
                 http.http2 = options.getAutoConfig().getHttp2ProtocolOptions();
+                http.http1 = options.getAutoConfig().getHttpProtocolOptions();
             }
             case UPSTREAMPROTOCOLOPTIONS_NOT_SET -> {}
         }
+    }
+
+    private static Http1Limits http1(HttpOptions http) {
+        var usual = Http1Limits.DEFAULT;
+        return new Http1Limits(
+                http.common.hasMaxResponseHeadersKb()
+                        ? http.common.getMaxResponseHeadersKb().getValue() * 1024
+                        : usual.maxHeadBytes(),
+                http.common.hasMaxHeadersCount()
+                        ? http.common.getMaxHeadersCount().getValue()
+                        : usual.maxHeaders(),
+                http.http1.getEnableTrailers(),
+                false,
+                "",
+                http.http1.getHeaderKeyFormat().hasProperCaseWords());
     }
 
     private static Discovery discovery(io.envoyproxy.envoy.config.cluster.v3.Cluster proto, List<String> reasons) {

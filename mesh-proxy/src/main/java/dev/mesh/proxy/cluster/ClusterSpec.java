@@ -1,5 +1,6 @@
 package dev.mesh.proxy.cluster;
 
+import dev.mesh.proxy.codec.Http1Limits;
 import io.netty.handler.ssl.SslContext;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
@@ -11,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 /// @param http1IdleTimeout idle pooled connections are closed after it (default 1 h; zero = never)
 /// @param maxRequestsPerConnection 0 = no limit
 /// @param maxConcurrentStreams HTTP/2 streams per connection at most (and what the peer allows)
+/// @param http1 what is taken of HTTP/1 responses, and how requests are written
 /// @param bufferLimit `per_connection_buffer_limit_bytes`, default 1 MiB
 /// @param tls null = plaintext
 /// @param sni server name to send; empty = none, unless `autoSni`
@@ -26,6 +28,7 @@ public record ClusterSpec(
         int maxConcurrentStreams,
         int initialStreamWindow,
         int initialConnectionWindow,
+        Http1Limits http1,
         int bufferLimit,
         @Nullable SslContext tls,
         String sni,

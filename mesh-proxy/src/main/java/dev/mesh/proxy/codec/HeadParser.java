@@ -95,6 +95,10 @@ final class HeadParser {
                 new String(block, first, last - first, StandardCharsets.ISO_8859_1));
     }
 
+    static boolean isTokenChar(char c) {
+        return c < TOKEN.length && TOKEN[c];
+    }
+
     static boolean isToken(byte[] block, int from, int to) {
         for (int i = from; i < to; i++) {
             if (!TOKEN[block[i] & 0xff]) {

@@ -19,7 +19,7 @@ public final class Http1ClientCodec extends ChannelInboundHandlerAdapter
         implements ClientConnection, Http1Decoder.Target {
     private final Http1Limits limits;
     private final Http1Decoder decoder;
-    private final Http1Writer writer = new Http1Writer();
+    private final Http1Writer writer;
     private final int maxRequests;
 
     @SuppressWarnings("NullAway.Init") // set in handlerAdded
@@ -41,6 +41,7 @@ public final class Http1ClientCodec extends ChannelInboundHandlerAdapter
     /// @param maxRequests on this connection, 0 = no limit
     public Http1ClientCodec(Http1Limits limits, int maxRequests) {
         this.limits = limits;
+        this.writer = new Http1Writer(limits.properCase());
         this.maxRequests = maxRequests;
         this.decoder = new Http1Decoder(this, limits);
     }

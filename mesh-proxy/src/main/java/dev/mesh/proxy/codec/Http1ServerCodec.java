@@ -21,7 +21,7 @@ public final class Http1ServerCodec extends ChannelInboundHandlerAdapter impleme
     private final Http1Limits limits;
     private final Function<ChannelHandlerContext, ServerConnectionListener> listeners;
     private final Http1Decoder decoder;
-    private final Http1Writer writer = new Http1Writer();
+    private final Http1Writer writer;
 
     @SuppressWarnings("NullAway.Init") // set in handlerAdded, before anything is read
     private ChannelHandlerContext context;
@@ -31,7 +31,6 @@ public final class Http1ServerCodec extends ChannelInboundHandlerAdapter impleme
 
     private @Nullable ByteBuf pending;
     private @Nullable Stream stream;
-    private boolean secure;
     private boolean closing;
     private boolean draining;
     private boolean decoding;
@@ -46,12 +45,11 @@ public final class Http1ServerCodec extends ChannelInboundHandlerAdapter impleme
     /// @param listeners makes the connection's listener when the codec is added
     public Http1ServerCodec(
             Http1Limits limits,
-            boolean secure,
             long delayedCloseMillis,
             Function<ChannelHandlerContext, ServerConnectionListener> listeners) {
         this.limits = limits;
+        this.writer = new Http1Writer(limits.properCase());
         this.delayedCloseMillis = delayedCloseMillis;
-        this.secure = secure;
         this.listeners = listeners;
         this.decoder = new Http1Decoder(this, limits);
     }
@@ -230,7 +228,7 @@ public final class Http1ServerCodec extends ChannelInboundHandlerAdapter impleme
             throw Http1Error.malformed();
         }
         String host = hosts == 0 ? "" : headers.get("host", 0);
-        String scheme = secure ? "https" : "http";
+        String scheme = "";
         String path = target;
         String authority = host;
         if (method.equals("CONNECT")) {
@@ -262,8 +260,6 @@ public final class Http1ServerCodec extends ChannelInboundHandlerAdapter impleme
         } else if (hosts == 0) {
             if (protocol == Protocol.HTTP_1_0 && !limits.defaultHostForHttp10().isEmpty()) {
                 authority = limits.defaultHostForHttp10();
-            } else {
-                throw new Http1Error(400, "missing_host_header");
             }
         }
         for (int i = 0; i < authority.length(); i++) {
@@ -271,9 +267,6 @@ public final class Http1ServerCodec extends ChannelInboundHandlerAdapter impleme
             if (c <= ' ' || c == ',' || c == '/' || c == '?' || c == '#' || c == '@' || c >= 0x7f) {
                 throw Http1Error.malformed();
             }
-        }
-        if (path.indexOf('#') >= 0) {
-            throw new Http1Error(400, "path_normalization_failed");
         }
         headers.remove("host");
         return new RequestHead(method, scheme, authority, path, protocol, headers);
@@ -426,9 +419,11 @@ public final class Http1ServerCodec extends ChannelInboundHandlerAdapter impleme
                 .number(error.status)
                 .raw(" ")
                 .raw(ReasonPhrases.of(error.status))
-                .raw("\r\ncontent-length: ")
-                .number(body.length())
-                .raw("\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n")
+                .line()
+                .header("content-length", Integer.toString(body.length()))
+                .header("content-type", "text/plain")
+                .header("connection", "close")
+                .line()
                 .raw(body);
         context.write(writer.finish(context.alloc()));
         end(true);

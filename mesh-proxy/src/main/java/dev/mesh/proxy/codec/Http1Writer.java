@@ -11,8 +11,14 @@ final class Http1Writer {
     private static final byte[] CHUNK_END = {'\r', '\n'};
     private static final byte[] LAST_CHUNK = "0\r\n\r\n".getBytes(StandardCharsets.US_ASCII);
 
+    private final boolean properCase;
     private byte[] bytes = new byte[1024];
     private int size;
+
+    /// @param properCase whether header names are written `Like-This`
+    Http1Writer(boolean properCase) {
+        this.properCase = properCase;
+    }
 
     Http1Writer start() {
         size = 0;
@@ -37,12 +43,28 @@ final class Http1Writer {
     }
 
     Http1Writer header(String name, String value) {
+        int from = size;
         raw(name);
+        if (properCase) {
+            capitalize(from);
+        }
         ensure(2);
         bytes[size++] = ':';
         bytes[size++] = ' ';
         copy(value, (char) 0x1f);
         return line();
+    }
+
+    // The first letter, and each one behind a hyphen or another sign.
+    private void capitalize(int from) {
+        boolean first = true;
+        for (int i = from; i < size; i++) {
+            byte b = bytes[i];
+            if (first && b >= 'a' && b <= 'z') {
+                bytes[i] = (byte) (b - 32);
+            }
+            first = !(b >= 'a' && b <= 'z') && !(b >= 'A' && b <= 'Z') && !(b >= '0' && b <= '9');
+        }
     }
 
     Http1Writer headers(HeaderMap headers) {

@@ -17,6 +17,8 @@ import io.netty.handler.codec.http2.Http2ConnectionHandler;
 import io.netty.handler.codec.http2.Http2FrameAdapter;
 import io.netty.handler.codec.http2.Http2Headers;
 import io.netty.handler.codec.http2.Http2Settings;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// The client side of HTTP/2: many streams on one connection. Event loop only.
@@ -38,7 +40,7 @@ public final class Http2ClientCodec extends Http2ConnectionHandler implements Cl
         super(decoder, encoder, settings);
         this.limits = limits;
         this.maxRequests = maxRequests;
-        this.streams = new Http2Streams(connection());
+        this.streams = new Http2Streams(connection(), bytes -> {});
     }
 
     /// @param maxRequests on this connection, 0 = no limit
@@ -77,6 +79,22 @@ public final class Http2ClientCodec extends Http2ConnectionHandler implements Cl
         }
         pendingStreams++;
         return new Stream(listener);
+    }
+
+    private boolean settingsCame;
+    private boolean connectAllowed;
+    private final List<Stream> waiting = new ArrayList<>(0);
+
+    private void onSettings(Http2Settings settings) {
+        settingsCame = true;
+        connectAllowed |= Boolean.TRUE.equals(settings.connectProtocolEnabled());
+        if (!waiting.isEmpty()) {
+            for (Stream stream : List.copyOf(waiting)) {
+                stream.onSettings();
+            }
+            waiting.clear();
+            streams.context().flush();
+        }
     }
 
     // Streams that were given out and have not written their head yet.
@@ -146,9 +164,7 @@ public final class Http2ClientCodec extends Http2ConnectionHandler implements Cl
             return;
         }
         if (stream.responded) {
-            if (end) {
-                streams.onTrailers(stream, block);
-            } else {
+            if (!end || !streams.onTrailers(stream, block)) {
                 stream.violated();
             }
             return;
@@ -164,6 +180,11 @@ public final class Http2ClientCodec extends Http2ConnectionHandler implements Cl
             return;
         }
         stream.responded = true;
+        if (!stream.upgrade.isEmpty() && head.status() == 200) {
+            // Success of an extended CONNECT is what HTTP/1 calls 101.
+            head.status(101);
+            head.headers().set("upgrade", stream.upgrade);
+        }
         if (end) {
             stream.receivedEnd();
         }
@@ -179,6 +200,8 @@ public final class Http2ClientCodec extends Http2ConnectionHandler implements Cl
         private boolean started;
         private boolean responded;
         private boolean ended;
+        private String upgrade = "";
+        private @Nullable RequestHead waitsForSettings;
 
         private Stream(ClientStreamListener listener) {
             streams.super();
@@ -195,8 +218,21 @@ public final class Http2ClientCodec extends Http2ConnectionHandler implements Cl
             if (over || started) {
                 return;
             }
+            upgrade = head.upgrade();
+            if (!upgrade.isEmpty() && !settingsCame) {
+                // Only the peer's SETTINGS tell whether it knows extended CONNECT (RFC 8441 3).
+                waitsForSettings = head;
+                waiting.add(this);
+                return;
+            }
             started = true;
             pendingStreams--;
+            if (!upgrade.isEmpty() && !connectAllowed) {
+                over = true;
+                listener.onReset(ResetReason.PROTOCOL_ERROR, "http2.extended_connect_not_allowed");
+                onEnded();
+                return;
+            }
             int id = connection().local().incrementAndGetNextStreamId();
             if (id < 0) {
                 // Ids are used up: the connection is done for.
@@ -211,6 +247,23 @@ public final class Http2ClientCodec extends Http2ConnectionHandler implements Cl
             if (netty != null) {
                 streams.bind(netty, this);
             }
+        }
+
+        private void onSettings() {
+            RequestHead head = waitsForSettings;
+            if (head != null && !over) {
+                waitsForSettings = null;
+                request(head, false);
+            }
+        }
+
+        @Override
+        void onSentEndFirst() {}
+
+        @Override
+        void onReceivedEndFirst() {
+            // The whole response is there: nobody wants the rest of the request.
+            reset(ResetReason.LOCAL_RESET);
         }
 
         private void violated() {
@@ -271,6 +324,11 @@ public final class Http2ClientCodec extends Http2ConnectionHandler implements Cl
         @Override
         public void onRstStreamRead(ChannelHandlerContext ctx, int streamId, long errorCode) {
             codec.streams.onRst(streamId, errorCode);
+        }
+
+        @Override
+        public void onSettingsRead(ChannelHandlerContext ctx, Http2Settings settings) {
+            codec.onSettings(settings);
         }
 
         @Override

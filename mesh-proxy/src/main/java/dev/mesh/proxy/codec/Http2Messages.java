@@ -6,6 +6,7 @@ import dev.mesh.proxy.http.RequestHead;
 import dev.mesh.proxy.http.ResponseHead;
 import io.netty.handler.codec.http2.DefaultHttp2Headers;
 import io.netty.handler.codec.http2.Http2Headers;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /// Header blocks of HTTP/2 ↔ heads. Netty has refused upper case, connection headers and misplaced pseudo
@@ -13,18 +14,27 @@ import org.jspecify.annotations.Nullable;
 final class Http2Messages {
     private Http2Messages() {}
 
+    /// @param allowConnect whether extended CONNECT (RFC 8441) may come; it is handed on as HTTP/1 says it, a GET
+    ///     that wants to upgrade
     /// @return null if the block is no request (RFC 9113 8.3.1)
-    static @Nullable RequestHead request(Http2Headers block) {
+    static @Nullable RequestHead request(Http2Headers block, boolean allowConnect) {
         CharSequence method = block.method();
         CharSequence path = block.path();
         CharSequence scheme = block.scheme();
         CharSequence authority = block.authority();
-        if (method == null) {
+        CharSequence protocol = block.get(Http2Headers.PseudoHeaderName.PROTOCOL.value());
+        HeaderMap headers = fields(block);
+        if (method == null || headers == null || !isToken(method)) {
             return null;
         }
-        HeaderMap headers = fields(block);
         boolean connect = method.toString().equals("CONNECT");
-        if (connect ? path != null || scheme != null || authority == null : path == null || scheme == null) {
+        boolean extended = connect && protocol != null && allowConnect;
+        if (protocol != null && (!extended || !isToken(protocol))) {
+            return null;
+        }
+        if (connect && !extended
+                ? path != null || scheme != null || authority == null
+                : path == null || scheme == null || !isToken(scheme)) {
             return null;
         }
         int hosts = headers.count("host");
@@ -34,27 +44,49 @@ final class Http2Messages {
         }
         headers.remove("host");
         String name = authority != null ? authority.toString() : host == null ? "" : host;
-        if (name.isEmpty()) {
-            return null;
-        }
         String target = path == null ? "" : path.toString();
-        if (path != null && !target.startsWith("/") && !target.equals("*")) {
+        if ((path != null && !target.startsWith("/") && !target.equals("*"))
+                || !isVisible(target, "")
+                || !isVisible(name, ",/?#@")) {
             return null;
         }
-        for (int i = 0; i < target.length(); i++) {
-            char c = target.charAt(i);
-            if (c <= ' ' || c == 0x7f || c == '#') {
-                return null;
-            }
+        var head = new RequestHead(
+                extended ? "GET" : method.toString(),
+                scheme == null ? "" : scheme.toString(),
+                name,
+                target,
+                Protocol.HTTP_2,
+                headers);
+        if (extended) {
+            head.upgrade(protocol.toString().toLowerCase(Locale.ROOT));
         }
-        return new RequestHead(
-                method.toString(), scheme == null ? "" : scheme.toString(), name, target, Protocol.HTTP_2, headers);
+        return head;
     }
 
-    /// @return null if there is no proper `:status`
+    private static boolean isVisible(String text, String butNot) {
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (c <= ' ' || c == 0x7f || butNot.indexOf(c) >= 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static boolean isToken(CharSequence text) {
+        for (int i = 0; i < text.length(); i++) {
+            if (!HeadParser.isTokenChar(text.charAt(i))) {
+                return false;
+            }
+        }
+        return !text.isEmpty();
+    }
+
+    /// @return null if there is no proper `:status`, or the fields are not
     static @Nullable ResponseHead response(Http2Headers block) {
         CharSequence status = block.status();
-        if (status == null || status.length() != 3) {
+        HeaderMap headers = fields(block);
+        if (status == null || status.length() != 3 || headers == null) {
             return null;
         }
         int code = 0;
@@ -65,11 +97,24 @@ final class Http2Messages {
             }
             code = code * 10 + digit;
         }
-        return code < 100 || code > 599 || code == 101 ? null : new ResponseHead(code, fields(block));
+        return code < 100 || code > 599 || code == 101 ? null : new ResponseHead(code, headers);
+    }
+
+    /// @return null if these are no trailers: with a pseudo header, or as [#fields]
+    static @Nullable HeaderMap trailers(Http2Headers block) {
+        for (var field : block) {
+            if (field.getKey().length() > 0 && field.getKey().charAt(0) == ':') {
+                return null;
+            }
+        }
+        return fields(block);
     }
 
     /// Everything but pseudo headers; the crumbs of a cookie are put together again (RFC 9113 8.2.3).
-    static HeaderMap fields(Http2Headers block) {
+    ///
+    /// @return null if a value holds what no HTTP/1 line could (RFC 9113 8.2.1): it would be a second header, or
+    ///     a second request, behind the next hop
+    static @Nullable HeaderMap fields(Http2Headers block) {
         var headers = new HeaderMap(block.size());
         StringBuilder cookie = null;
         for (var field : block) {
@@ -79,6 +124,9 @@ final class Http2Messages {
             }
             String text = name.toString();
             String value = field.getValue().toString();
+            if (!isFieldValue(value)) {
+                return null;
+            }
             if (text.equals("cookie")) {
                 if (cookie == null) {
                     cookie = new StringBuilder(value);
@@ -95,10 +143,24 @@ final class Http2Messages {
         return headers;
     }
 
+    private static boolean isFieldValue(String value) {
+        for (int i = 0; i < value.length(); i++) {
+            char c = value.charAt(i);
+            if ((c < ' ' && c != '\t') || c == 0x7f) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     static Http2Headers block(RequestHead head) {
         var block = new DefaultHttp2Headers(false, head.headers().count() + 8);
-        block.method(head.method());
-        if (!head.method().equals("CONNECT")) {
+        boolean extended = !head.upgrade().isEmpty();
+        block.method(extended ? "CONNECT" : head.method());
+        if (extended) {
+            block.add(Http2Headers.PseudoHeaderName.PROTOCOL.value(), head.upgrade());
+        }
+        if (extended || !head.method().equals("CONNECT")) {
             block.scheme(head.scheme().isEmpty() ? "http" : head.scheme());
             block.path(head.path().isEmpty() ? "/" : head.path());
         }
@@ -108,8 +170,11 @@ final class Http2Messages {
 
     static Http2Headers block(ResponseHead head) {
         var block = new DefaultHttp2Headers(false, head.headers().count() + 4);
-        block.status(Integer.toString(head.status()));
-        return add(block, head.headers());
+        // What HTTP/1 answers to an upgrade with 101 is plain success to extended CONNECT.
+        block.status(head.status() == 101 ? "200" : Integer.toString(head.status()));
+        add(block, head.headers());
+        block.remove("upgrade");
+        return block;
     }
 
     static Http2Headers block(HeaderMap fields) {

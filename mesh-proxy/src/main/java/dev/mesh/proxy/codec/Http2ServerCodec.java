@@ -37,6 +37,8 @@ public final class Http2ServerCodec extends Http2ConnectionHandler {
     private final long drainMillis;
     private boolean draining;
     private @Nullable ScheduledFuture<?> drainTimer;
+    private @Nullable Http2KeepAlive keepAlive;
+    private final Http2FloodGuard floods;
 
     private Http2ServerCodec(
             Http2ConnectionDecoder decoder,
@@ -49,7 +51,8 @@ public final class Http2ServerCodec extends Http2ConnectionHandler {
         this.limits = limits;
         this.drainMillis = drainMillis;
         this.listeners = listeners;
-        this.streams = new Http2Streams(connection());
+        this.floods = new Http2FloodGuard(limits.floods());
+        this.streams = new Http2Streams(connection(), floods::sent);
     }
 
     /// @param drainMillis how long a client may take to hear that the connection goes
@@ -68,6 +71,7 @@ public final class Http2ServerCodec extends Http2ConnectionHandler {
             growConnectionWindow();
             ctx.flush();
             ctx.read();
+            startKeepAlive(ctx);
         }
     }
 
@@ -77,6 +81,7 @@ public final class Http2ServerCodec extends Http2ConnectionHandler {
         growConnectionWindow();
         ctx.flush();
         ctx.read();
+        startKeepAlive(ctx);
     }
 
     private void growConnectionWindow() throws Http2Exception {
@@ -86,6 +91,13 @@ public final class Http2ServerCodec extends Http2ConnectionHandler {
                     .local()
                     .flowController()
                     .incrementWindowSize(connection().connectionStream(), more);
+        }
+    }
+
+    private void startKeepAlive(ChannelHandlerContext ctx) {
+        var settings = limits.keepAlive();
+        if (settings != null) {
+            keepAlive = new Http2KeepAlive(settings, ctx, encoder(), listener::onKeepAliveTimeout);
         }
     }
 
@@ -101,6 +113,9 @@ public final class Http2ServerCodec extends Http2ConnectionHandler {
         if (drainTimer != null) {
             drainTimer.cancel(false);
             drainTimer = null;
+        }
+        if (keepAlive != null) {
+            keepAlive.stop();
         }
         listener.onClosed();
     }
@@ -141,37 +156,39 @@ public final class Http2ServerCodec extends Http2ConnectionHandler {
             listener.onProtocolError(
                     Protocol.HTTP_2,
                     0,
-                    exception.error() == Http2Error.ENHANCE_YOUR_CALM
-                            ? "http2.inbound_flood"
-                            : "http2.violation.of.messaging.rule");
+                    exception.error() == Http2Error.ENHANCE_YOUR_CALM ? "http2.inbound_flood" : VIOLATION);
         }
         super.onConnectionError(ctx, outbound, cause, exception);
     }
 
-    private void onHeaders(int streamId, Http2Headers block, boolean end) {
+    private void onHeaders(int streamId, Http2Headers block, boolean end) throws Http2Exception {
         Http2Streams.Half open = streams.find(streamId);
         if (open != null) {
-            if (!end || open.hasReceivedEnd()) {
-                open.receiver().onReset(ResetReason.PROTOCOL_ERROR, "http2.violation.of.messaging.rule");
-                open.reset(ResetReason.PROTOCOL_ERROR);
+            if (open.over) {
                 return;
             }
-            streams.onTrailers(open, block);
+            if (!end || open.hasReceivedEnd() || !streams.onTrailers(open, block)) {
+                open.receiver().onReset(ResetReason.PROTOCOL_ERROR, VIOLATION);
+                open.reset(ResetReason.PROTOCOL_ERROR);
+                violated();
+            }
             return;
         }
+        floods.opened();
         var netty = connection().stream(streamId);
         if (netty == null) {
             return;
         }
-        RequestHead head = block.size() > limits.maxHeaders() + 4 ? null : Http2Messages.request(block);
+        boolean tooMany = block.size() > limits.maxHeaders() + PSEUDO_HEADERS;
+        RequestHead head = tooMany ? null : Http2Messages.request(block, limits.allowConnect());
         if (head == null) {
-            listener.onProtocolError(
-                    Protocol.HTTP_2,
-                    0,
-                    block.size() > limits.maxHeaders() + 4
-                            ? "http2.too_many_headers"
-                            : "http2.violation.of.messaging.rule");
             streams.refuse(streamId, Http2Error.PROTOCOL_ERROR);
+            if (tooMany || limits.streamErrors()) {
+                listener.onProtocolError(Protocol.HTTP_2, 0, tooMany ? "http2.too_many_headers" : VIOLATION);
+            }
+            if (!tooMany) {
+                violated();
+            }
             return;
         }
         var stream = new Stream(streamId);
@@ -181,6 +198,27 @@ public final class Http2ServerCodec extends Http2ConnectionHandler {
         }
         streams.touchHead(stream);
         stream.receiver = listener.onRequest(stream, head, end);
+    }
+
+    // One bad message ends the connection of its sender, unless that speaks for many.
+    private void violated() throws Http2Exception {
+        if (!limits.streamErrors()) {
+            throw Http2Exception.connectionError(Http2Error.PROTOCOL_ERROR, VIOLATION);
+        }
+    }
+
+    // What Netty finds wrong with a message, such as an upper case name: it resets the stream.
+    @Override
+    protected void onStreamError(
+            ChannelHandlerContext ctx, boolean outbound, Throwable cause, Http2Exception.StreamException error) {
+        if (outbound || error.error() != Http2Error.PROTOCOL_ERROR) {
+            super.onStreamError(ctx, outbound, cause, error);
+        } else if (limits.streamErrors()) {
+            listener.onProtocolError(Protocol.HTTP_2, 0, VIOLATION);
+            super.onStreamError(ctx, false, cause, error);
+        } else {
+            onError(ctx, false, Http2Exception.connectionError(Http2Error.PROTOCOL_ERROR, VIOLATION));
+        }
     }
 
     /// One request and its response.
@@ -206,6 +244,15 @@ public final class Http2ServerCodec extends Http2ConnectionHandler {
         void onEnded() {}
 
         @Override
+        void onSentEndFirst() {
+            // The response is out and the request is not yet in: the client may stop (RFC 9113 8.1).
+            reset(ResetReason.LOCAL_RESET);
+        }
+
+        @Override
+        void onReceivedEndFirst() {}
+
+        @Override
         public void informational(ResponseHead head) {
             if (!over && !responded) {
                 writeHead(Http2Messages.block(head), false, id);
@@ -227,6 +274,8 @@ public final class Http2ServerCodec extends Http2ConnectionHandler {
         }
     }
 
+    private static final String VIOLATION = "http2.violation.of.messaging.rule";
+    private static final int PSEUDO_HEADERS = 5;
     private static final long DRAIN_PING = 0x6d657368_64726e31L;
 
     private static final class Frames extends Http2FrameAdapter {
@@ -235,7 +284,8 @@ public final class Http2ServerCodec extends Http2ConnectionHandler {
 
         @Override
         public void onHeadersRead(
-                ChannelHandlerContext ctx, int streamId, Http2Headers headers, int padding, boolean endOfStream) {
+                ChannelHandlerContext ctx, int streamId, Http2Headers headers, int padding, boolean endOfStream)
+                throws Http2Exception {
             codec.onHeaders(streamId, headers, endOfStream);
         }
 
@@ -248,7 +298,8 @@ public final class Http2ServerCodec extends Http2ConnectionHandler {
                 short weight,
                 boolean exclusive,
                 int padding,
-                boolean endOfStream) {
+                boolean endOfStream)
+                throws Http2Exception {
             codec.onHeaders(streamId, headers, endOfStream);
         }
 
@@ -266,7 +317,21 @@ public final class Http2ServerCodec extends Http2ConnectionHandler {
         public void onPingAckRead(ChannelHandlerContext ctx, long data) {
             if (data == DRAIN_PING) {
                 codec.finishDrain();
+            } else if (codec.keepAlive != null) {
+                codec.keepAlive.onAck(data);
             }
+        }
+
+        @Override
+        public void onPriorityRead(
+                ChannelHandlerContext ctx, int streamId, int streamDependency, short weight, boolean exclusive)
+                throws Http2Exception {
+            codec.floods.priority();
+        }
+
+        @Override
+        public void onWindowUpdateRead(ChannelHandlerContext ctx, int streamId, int increment) throws Http2Exception {
+            codec.floods.windowUpdate();
         }
     }
 
@@ -288,12 +353,17 @@ public final class Http2ServerCodec extends Http2ConnectionHandler {
             gracefulShutdownTimeoutMillis(TimeUnit.MINUTES.toMillis(10));
             frameListener(frames);
             validateHeaders(true);
-            initialSettings(Http2Settings.defaultSettings()
+            var settings = Http2Settings.defaultSettings()
                     .maxConcurrentStreams(limits.maxConcurrentStreams())
                     .initialWindowSize(limits.streamWindow())
-                    .maxHeaderListSize(limits.maxHeaderBytes()));
-            encoderEnforceMaxQueuedControlFrames(1000);
-            decoderEnforceMaxConsecutiveEmptyDataFrames(1);
+                    .headerTableSize(limits.headerTableBytes())
+                    .maxHeaderListSize(limits.maxHeaderBytes());
+            if (limits.allowConnect()) {
+                settings.connectProtocolEnabled(true);
+            }
+            initialSettings(settings);
+            encoderEnforceMaxQueuedControlFrames(limits.floods().controlFrames());
+            decoderEnforceMaxConsecutiveEmptyDataFrames(limits.floods().emptyFrames());
             // Rapid reset, and its twin in which the client makes the server reset.
             decoderEnforceMaxRstFramesPerWindow(1000, 30);
             encoderEnforceMaxRstFramesPerWindow(1000, 30);

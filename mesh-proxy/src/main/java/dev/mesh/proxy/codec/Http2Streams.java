@@ -5,6 +5,7 @@ import dev.mesh.proxy.http.ResetReason;
 import dev.mesh.proxy.http.StreamListener;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelPromise;
 import io.netty.handler.codec.http2.Http2Connection;
 import io.netty.handler.codec.http2.Http2ConnectionAdapter;
 import io.netty.handler.codec.http2.Http2ConnectionHandler;
@@ -14,6 +15,7 @@ import io.netty.handler.codec.http2.Http2Headers;
 import io.netty.handler.codec.http2.Http2Stream;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
 /// What both sides of HTTP/2 share: the state of each stream beside Netty's, flow control credited when data
@@ -21,6 +23,7 @@ import org.jspecify.annotations.Nullable;
 final class Http2Streams {
     private final Http2Connection connection;
     private final Http2Connection.PropertyKey key;
+    private final IntConsumer onDataSent;
     private final List<Half> touched = new ArrayList<>();
 
     @SuppressWarnings("NullAway.Init") // set when the codec is added to its pipeline
@@ -29,8 +32,10 @@ final class Http2Streams {
     @SuppressWarnings("NullAway.Init")
     private ChannelHandlerContext context;
 
-    Http2Streams(Http2Connection connection) {
+    /// @param onDataSent told how many bytes of DATA go out at a time
+    Http2Streams(Http2Connection connection, IntConsumer onDataSent) {
         this.connection = connection;
+        this.onDataSent = onDataSent;
         this.key = connection.newKey();
         connection.addListener(new Http2ConnectionAdapter() {
             @Override
@@ -109,11 +114,17 @@ final class Http2Streams {
         return 0;
     }
 
-    void onTrailers(Half half, Http2Headers block) {
+    /// @return false if these are no trailers
+    boolean onTrailers(Half half, Http2Headers block) {
+        HeaderMap trailers = Http2Messages.trailers(block);
+        if (trailers == null) {
+            return false;
+        }
         touch(half);
         half.receivedEnd = true;
-        half.receiver().onTrailers(Http2Messages.fields(block));
+        half.receiver().onTrailers(trailers);
         half.settle();
+        return true;
     }
 
     void touchHead(Half half) {
@@ -130,6 +141,7 @@ final class Http2Streams {
                                     ? ResetReason.REMOTE_REFUSED
                                     : ResetReason.REMOTE_RESET,
                             "http2.remote_reset");
+            half.onEnded();
         }
     }
 
@@ -151,8 +163,14 @@ final class Http2Streams {
 
         abstract StreamListener receiver();
 
-        /// Both directions have ended in order.
+        /// The stream is over, in order or not. Once.
         abstract void onEnded();
+
+        /// All was sent, and the peer still sends. Called when the end has been written out.
+        abstract void onSentEndFirst();
+
+        /// All has come, and this side still sends.
+        abstract void onReceivedEndFirst();
 
         final boolean hasReceivedEnd() {
             return receivedEnd;
@@ -182,6 +200,8 @@ final class Http2Streams {
                                             refused ? ResetReason.REMOTE_REFUSED : ResetReason.LOCAL_RESET,
                                             "http2.write_failed");
                             onEnded();
+                        } else if (end) {
+                            sentEndIsOut();
                         }
                     });
             settle();
@@ -193,7 +213,8 @@ final class Http2Streams {
                 return;
             }
             sentEnd = end;
-            codec.encoder().writeData(context, id(), data, 0, end, context.newPromise());
+            onDataSent.accept(data.readableBytes());
+            codec.encoder().writeData(context, id(), data, 0, end, promise(end));
             settle();
         }
 
@@ -202,7 +223,7 @@ final class Http2Streams {
                 return;
             }
             sentEnd = true;
-            codec.encoder().writeHeaders(context, id(), Http2Messages.block(trailers), 0, true, context.newPromise());
+            codec.encoder().writeHeaders(context, id(), Http2Messages.block(trailers), 0, true, promise(true));
             settle();
         }
 
@@ -277,10 +298,30 @@ final class Http2Streams {
             }
         }
 
+        // An end may wait for the peer's window. What is to happen when it is out must not come before.
+        private ChannelPromise promise(boolean end) {
+            ChannelPromise written = context.newPromise();
+            if (end) {
+                written.addListener(done -> sentEndIsOut());
+            }
+            return written;
+        }
+
+        private void sentEndIsOut() {
+            if (!over && !receivedEnd) {
+                onSentEndFirst();
+            }
+        }
+
         final void settle() {
-            if (!over && sentEnd && receivedEnd) {
+            if (over || !receivedEnd) {
+                return;
+            }
+            if (sentEnd) {
                 over = true;
                 onEnded();
+            } else {
+                onReceivedEndFirst();
             }
         }
 

@@ -45,16 +45,20 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
 
     private int requestStoppedAt = -1;
     private int responseStoppedAt = -1;
-    private final ArrayDeque<Object> requestQueue = new ArrayDeque<>(0);
-    private final ArrayDeque<Object> responseQueue = new ArrayDeque<>(0);
+    private final ArrayDeque<Held> requestQueue = new ArrayDeque<>(0);
+    private final ArrayDeque<Held> responseQueue = new ArrayDeque<>(0);
     private boolean requestEnded;
     private boolean responseStarted;
     private boolean responseEnded;
     private boolean over;
     private long lastActivity;
 
-    // Marks the end behind queued data.
-    private static final Object END = new Object();
+    /// Something that a filter has stopped, or that came behind it.
+    ///
+    /// @param item a head, data or trailers
+    /// @param end whether it ends the message
+    /// @param filter the first that has not seen it
+    private record Held(Object item, boolean end, int filter) {}
 
     ActiveStream(HttpConnection http, ServerStream downstream, RequestHead head, long id) {
         this.http = http;
@@ -91,6 +95,9 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
         }
         var refusal = RequestRules.apply(settings, http.connection, head, info);
         if (refusal != null) {
+            if (refusal.invalid() && !settings.survivesInvalid(head.protocol())) {
+                downstream.drainConnection();
+            }
             localReply(refusal.status(), "", refusal.headers(), null, refusal.detail());
             return;
         }
@@ -102,17 +109,20 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
     private void requestHead(int from, boolean end) {
         for (int i = from; i < filters.length && !over; i++) {
             if (filters[i].onRequestHead(head, end, this) == HttpFilter.Status.STOP && i < filters.length - 1) {
-                requestStoppedAt = i;
-                downstream.pauseReading(true);
-                if (end) {
-                    requestQueue.add(END);
-                }
+                stopRequest(i, new Held(head, end, i + 1));
                 return;
             }
             if (responseStarted && i < filters.length - 1) {
                 return; // answered by this filter: nobody else needs to see the request
             }
         }
+    }
+
+    // What was stopped goes before everything that came behind it.
+    private void stopRequest(int filter, Held held) {
+        requestStoppedAt = filter;
+        downstream.pauseReading(true);
+        requestQueue.addFirst(held);
     }
 
     @Override
@@ -128,10 +138,7 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
             info.requestEndNanos = lastActivity;
         }
         if (requestStoppedAt >= 0) {
-            requestQueue.add(data);
-            if (end) {
-                requestQueue.add(END);
-            }
+            requestQueue.add(new Held(data, end, 0));
             return;
         }
         requestData(0, data, end);
@@ -141,12 +148,7 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
         int last = filters.length - 1;
         for (int i = from; i < last; i++) {
             if (filters[i].onRequestData(data, end, this) == HttpFilter.Status.STOP) {
-                requestStoppedAt = i;
-                downstream.pauseReading(true);
-                requestQueue.add(data);
-                if (end) {
-                    requestQueue.add(END);
-                }
+                stopRequest(i, new Held(data, end, i + 1));
                 return;
             }
             if (over) {
@@ -166,7 +168,7 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
         requestEnded = true;
         info.requestEndNanos = lastActivity;
         if (requestStoppedAt >= 0) {
-            requestQueue.add(trailers);
+            requestQueue.add(new Held(trailers, true, 0));
             return;
         }
         requestTrailers(0, trailers);
@@ -175,8 +177,7 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
     private void requestTrailers(int from, HeaderMap trailers) {
         for (int i = from; i < filters.length && !over; i++) {
             if (filters[i].onRequestTrailers(trailers, this) == HttpFilter.Status.STOP && i < filters.length - 1) {
-                requestStoppedAt = i;
-                requestQueue.add(trailers);
+                stopRequest(i, new Held(trailers, true, i + 1));
                 return;
             }
         }
@@ -187,23 +188,15 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
         if (requestStoppedAt < 0 || over) {
             return;
         }
-        int next = requestStoppedAt + 1;
         requestStoppedAt = -1;
-        boolean endWithHead = requestQueue.size() == 1 && requestQueue.peek() == END;
-        if (endWithHead) {
-            requestQueue.clear();
-        }
-        requestHead(next, endWithHead);
         while (!requestQueue.isEmpty() && requestStoppedAt < 0 && !over) {
-            Object item = requestQueue.poll();
-            if (item instanceof ByteBuf data) {
-                boolean end = requestQueue.peek() == END;
-                if (end) {
-                    requestQueue.poll();
-                }
-                requestData(next, data, end);
-            } else if (item instanceof HeaderMap trailers) {
-                requestTrailers(next, trailers);
+            Held held = requestQueue.remove();
+            switch (held.item()) {
+                case RequestHead _ -> requestHead(held.filter(), held.end());
+                case ByteBuf data -> requestData(held.filter(), data, held.end());
+                case HeaderMap trailers -> requestTrailers(held.filter(), trailers);
+                default ->
+                    throw new IllegalStateException("queued: " + held.item().getClass());
             }
         }
         downstream.pauseReading(false);
@@ -241,11 +234,7 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
     private void responseHead(int from, ResponseHead response, boolean end) {
         for (int i = from; i >= 0; i--) {
             if (filters[i].onResponseHead(response, end, this) == HttpFilter.Status.STOP) {
-                responseStoppedAt = i;
-                responseQueue.add(response);
-                if (end) {
-                    responseQueue.add(END);
-                }
+                stopResponse(i, new Held(response, end, i - 1));
                 return;
             }
         }
@@ -268,10 +257,7 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
             return;
         }
         if (responseStoppedAt >= 0) {
-            responseQueue.add(data);
-            if (end) {
-                responseQueue.add(END);
-            }
+            responseQueue.add(new Held(data, end, filters.length - 2));
             return;
         }
         responseData(filters.length - 2, data, end);
@@ -280,11 +266,7 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
     private void responseData(int from, ByteBuf data, boolean end) {
         for (int i = from; i >= 0; i--) {
             if (filters[i].onResponseData(data, end, this) == HttpFilter.Status.STOP) {
-                responseStoppedAt = i;
-                responseQueue.add(data);
-                if (end) {
-                    responseQueue.add(END);
-                }
+                stopResponse(i, new Held(data, end, i - 1));
                 return;
             }
         }
@@ -305,7 +287,7 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
             return;
         }
         if (responseStoppedAt >= 0) {
-            responseQueue.add(trailers);
+            responseQueue.add(new Held(trailers, true, filters.length - 2));
             return;
         }
         responseTrailers(filters.length - 2, trailers);
@@ -314,8 +296,7 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
     private void responseTrailers(int from, HeaderMap trailers) {
         for (int i = from; i >= 0; i--) {
             if (filters[i].onResponseTrailers(trailers, this) == HttpFilter.Status.STOP) {
-                responseStoppedAt = i;
-                responseQueue.add(trailers);
+                stopResponse(i, new Held(trailers, true, i - 1));
                 return;
             }
         }
@@ -330,22 +311,30 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
         if (responseStoppedAt < 0 || over) {
             return;
         }
-        int next = responseStoppedAt - 1;
         responseStoppedAt = -1;
         while (!responseQueue.isEmpty() && responseStoppedAt < 0 && !over) {
-            Object item = responseQueue.poll();
-            boolean end = responseQueue.peek() == END;
-            if (end) {
-                responseQueue.poll();
-            }
-            switch (item) {
-                case ResponseHead response -> responseHead(next, response, end);
-                case ByteBuf data -> responseData(next, data, end);
-                case HeaderMap trailers -> responseTrailers(next, trailers);
-                default -> throw new IllegalStateException("queued: " + item.getClass());
+            Held held = responseQueue.remove();
+            switch (held.item()) {
+                case ResponseHead response -> responseHead(held.filter(), response, held.end());
+                case ByteBuf data -> responseData(held.filter(), data, held.end());
+                case HeaderMap trailers -> responseTrailers(held.filter(), trailers);
+                default ->
+                    throw new IllegalStateException("queued: " + held.item().getClass());
             }
         }
-        downstream.flush();
+        if (!over) {
+            downstream.flush();
+            if (responseWritable()) {
+                filters[filters.length - 1].onResponseWritable(true);
+            }
+        }
+    }
+
+    // Meanwhile the upstream is held back, as if the client took nothing.
+    private void stopResponse(int filter, Held held) {
+        responseStoppedAt = filter;
+        responseQueue.addFirst(held);
+        filters[filters.length - 1].onResponseWritable(false);
     }
 
     @Override
@@ -433,9 +422,9 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
         http.ended(this);
     }
 
-    private static void release(ArrayDeque<Object> queue) {
-        for (Object item : queue) {
-            if (item instanceof ByteBuf data) {
+    private static void release(ArrayDeque<Held> queue) {
+        for (Held held : queue) {
+            if (held.item() instanceof ByteBuf data) {
                 data.release();
             }
         }
@@ -600,7 +589,7 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
 
     @Override
     public boolean responseWritable() {
-        return downstream.isWritable();
+        return responseStoppedAt < 0 && downstream.isWritable();
     }
 
     @Override
@@ -610,7 +599,7 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
 
     @Override
     public void onWritable(boolean writable) {
-        if (!over) {
+        if (!over && responseStoppedAt < 0) {
             filters[filters.length - 1].onResponseWritable(writable);
         }
     }
@@ -678,6 +667,6 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
 
     @Override
     public ConnectionView connection() {
-        return http.connection.view();
+        return info.connection;
     }
 }

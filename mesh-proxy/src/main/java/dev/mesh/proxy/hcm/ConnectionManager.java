@@ -60,12 +60,12 @@ final class ConnectionManager implements NetworkFilterFactory.Bound {
         });
         var http = new HttpConnection(this, connection, pipeline.channel());
         switch (settings.codec()) {
-            case HTTP_1 -> http1(pipeline, connection, http);
+            case HTTP_1 -> http1(pipeline, http);
             case HTTP_2 -> http2(pipeline, http);
             case AUTO -> {
                 switch (connection.negotiatedProtocol()) {
                     case "h2", "h2c" -> http2(pipeline, http);
-                    case "http/1.1", "http/1.0" -> http1(pipeline, connection, http);
+                    case "http/1.1", "http/1.0" -> http1(pipeline, http);
                     default -> {
                         pipeline.addLast(new ProtocolDetector(this, connection, http));
                         pipeline.read();
@@ -76,11 +76,10 @@ final class ConnectionManager implements NetworkFilterFactory.Bound {
     }
 
     /// Puts HTTP/1 at the end of the pipeline.
-    void http1(ChannelPipeline pipeline, DownstreamConnection connection, HttpConnection http) {
+    void http1(ChannelPipeline pipeline, HttpConnection http) {
         stats.cxHttp1Total.inc();
-        boolean secure = connection.view().transportProtocol().equals("tls");
         var codec = new Http1ServerCodec(
-                settings.http1(), secure, settings.timeouts().delayedClose().toMillis(), ctx -> http);
+                settings.http1(), settings.timeouts().delayedClose().toMillis(), ctx -> http);
         pipeline.addLast(CODEC, codec);
         http.codec(
                 new HttpConnection.Codec() {

@@ -27,6 +27,7 @@ final class HcmStats {
     final Counter rqIdleTimeout;
     final Counter rqHeaderTimeout;
     final Counter rqMaxDuration;
+    final Counter keepAliveTimeout;
     final Counter noRoute;
     final Counter noCluster;
     final Counter directResponse;
@@ -55,6 +56,7 @@ final class HcmStats {
         rqIdleTimeout = scope.counter("downstream_rq_idle_timeout");
         rqHeaderTimeout = scope.counter("downstream_rq_header_timeout");
         rqMaxDuration = scope.counter("downstream_rq_max_duration_reached");
+        keepAliveTimeout = root.child("http2").counter("keepalive_timeout");
         noRoute = scope.counter("no_route");
         noCluster = scope.counter("no_cluster");
         directResponse = scope.counter("rq_direct_response");

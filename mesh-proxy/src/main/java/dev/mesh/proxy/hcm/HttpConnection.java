@@ -138,6 +138,11 @@ final class HttpConnection implements ServerConnectionListener {
     }
 
     @Override
+    public void onKeepAliveTimeout() {
+        manager.stats.keepAliveTimeout.inc();
+    }
+
+    @Override
     public void onClosed() {
         closed = true;
         if (timer != null) {

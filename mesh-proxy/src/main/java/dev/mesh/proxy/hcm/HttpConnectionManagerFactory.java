@@ -2,13 +2,10 @@ package dev.mesh.proxy.hcm;
 
 import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
-import com.google.protobuf.UInt32Value;
 import com.google.protobuf.util.Durations;
 import dev.mesh.api.decide.RouteTable;
 import dev.mesh.api.decide.compile.Compiled;
 import dev.mesh.api.decide.compile.RouteCompiler;
-import dev.mesh.proxy.codec.Http1Limits;
-import dev.mesh.proxy.codec.Http2Limits;
 import dev.mesh.proxy.filter.AccessLogFactory;
 import dev.mesh.proxy.filter.AccessLogger;
 import dev.mesh.proxy.filter.BindContext;
@@ -19,6 +16,7 @@ import dev.mesh.proxy.filter.PerRouteConfigs;
 import io.envoyproxy.envoy.config.accesslog.v3.AccessLog;
 import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager;
 import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter;
+import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -35,22 +33,47 @@ import org.jspecify.annotations.Nullable;
 public final class HttpConnectionManagerFactory implements NetworkFilterFactory {
     private static final Duration HOUR = Duration.ofHours(1);
 
-    // Fields that would change what is allowed or where requests go, were they ignored.
-    private static final Set<String> NOT_SUPPORTED = Set.of(
-            "scoped_routes",
-            "original_ip_detection_extensions",
-            "early_header_mutation_extensions",
-            "local_reply_config",
-            "typed_header_validation_config",
-            "proxy_status_config",
-            "http3_protocol_options",
-            "path_normalization_options",
+    // What is honoured here, or has no effect in Envoy either on this side. Anything else is refused by name.
+    private static final Set<String> SUPPORTED = Set.of(
+            "codec_type",
+            "stat_prefix",
+            "rds",
+            "route_config",
+            "http_filters",
+            "common_http_protocol_options",
+            "http1_safe_max_connection_duration", // HTTP/1 connections always end after a response
+            "http_protocol_options",
+            "http2_protocol_options",
+            "server_name",
+            "server_header_transformation",
+            "scheme_header_transformation",
+            "max_request_headers_kb",
+            "stream_idle_timeout",
+            "request_timeout",
+            "request_headers_timeout",
+            "drain_timeout",
+            "delayed_close_timeout",
+            "access_log",
+            "use_remote_address",
+            "xff_num_trusted_hops",
             "internal_address_config",
-            "represent_ipv4_remote_address_as_ipv4_mapped_ipv6",
-            "proxy_100_continue",
-            "forward_client_cert_details",
-            "set_current_client_cert_details",
-            "tracing");
+            "skip_xff_append",
+            "via",
+            "generate_request_id",
+            "preserve_external_request_id",
+            "always_set_request_id_in_response",
+            "request_id_extension",
+            "upgrade_configs",
+            "normalize_path",
+            "merge_slashes",
+            "path_with_escaped_slashes_action",
+            "strip_matching_host_port",
+            "strip_any_host_port",
+            "strip_trailing_host_dot",
+            "stream_error_on_invalid_http_message",
+            "append_x_forwarded_port",
+            "append_local_overload", // there is no overload manager that could be overloaded
+            "add_proxy_protocol_connection_state"); // nor a PROXY protocol whose state could be added
 
     private final Map<String, AccessLogFactory> accessLogs = new LinkedHashMap<>();
 
@@ -78,7 +101,7 @@ public final class HttpConnectionManagerFactory implements NetworkFilterFactory 
         }
         var reasons = new ArrayList<String>();
         for (var field : proto.getAllFields().keySet()) {
-            if (NOT_SUPPORTED.contains(field.getName())) {
+            if (!SUPPORTED.contains(field.getName())) {
                 reasons.add(field.getName() + ": not supported");
             }
         }
@@ -213,13 +236,12 @@ public final class HttpConnectionManagerFactory implements NetworkFilterFactory 
         }
         int headerCount =
                 common.hasMaxHeadersCount() ? common.getMaxHeadersCount().getValue() : 100;
+        boolean survivesInvalid = proto.getStreamErrorOnInvalidHttpMessage().getValue();
         var http1 = proto.getHttpProtocolOptions();
-        if (http1.getAllowChunkedLength()) {
-            reasons.add(
-                    "http_protocol_options.allow_chunked_length: not supported, since it invites request smuggling");
+        if (!proto.getRequestIdExtension().getTypedConfig().getTypeUrl().isEmpty()
+                && !proto.getRequestIdExtension().getTypedConfig().getTypeUrl().endsWith(".UuidRequestIdConfig")) {
+            reasons.add("request_id_extension: not supported (expected: UuidRequestIdConfig)");
         }
-        var http2 = proto.getHttp2ProtocolOptions();
-        var usual = Http2Limits.DEFAULT;
         var upgrades = new HashSet<String>();
         for (int i = 0; i < proto.getUpgradeConfigsCount(); i++) {
             var upgrade = proto.getUpgradeConfigs(i);
@@ -241,18 +263,9 @@ public final class HttpConnectionManagerFactory implements NetworkFilterFactory 
                         yield Settings.Codec.AUTO;
                     }
                 },
-                new Http1Limits(
-                        headerKb * 1024,
-                        headerCount,
-                        http1.getEnableTrailers(),
-                        http1.getAcceptHttp10(),
-                        http1.getDefaultHostForHttp10()),
-                new Http2Limits(
-                        value(http2.getMaxConcurrentStreams(), usual.maxConcurrentStreams()),
-                        value(http2.getInitialStreamWindowSize(), usual.streamWindow()),
-                        value(http2.getInitialConnectionWindowSize(), usual.connectionWindow()),
-                        headerKb * 1024,
-                        headerCount),
+                CodecOptions.http1(http1, headerKb * 1024, headerCount, reasons),
+                CodecOptions.http2(
+                        proto.getHttp2ProtocolOptions(), headerKb * 1024, headerCount, survivesInvalid, reasons),
                 routes,
                 List.copyOf(filters),
                 logs,
@@ -263,9 +276,7 @@ public final class HttpConnectionManagerFactory implements NetworkFilterFactory 
                     case PASS_THROUGH -> Settings.ServerHeader.PASS_THROUGH;
                 },
                 timeouts(proto),
-                proto.getUseRemoteAddress().getValue(),
-                proto.getXffNumTrustedHops(),
-                proto.getSkipXffAppend(),
+                forwarding(proto, reasons),
                 !proto.hasGenerateRequestId() || proto.getGenerateRequestId().getValue(),
                 proto.getPreserveExternalRequestId(),
                 proto.getAlwaysSetRequestIdInResponse(),
@@ -287,7 +298,10 @@ public final class HttpConnectionManagerFactory implements NetworkFilterFactory 
                 proto.getStripTrailingHostDot(),
                 upgrades,
                 proto.getVia(),
-                common.getMaxRequestsPerConnection().getValue());
+                common.getMaxRequestsPerConnection().getValue(),
+                http1.hasOverrideStreamErrorOnInvalidHttpMessage()
+                        ? http1.getOverrideStreamErrorOnInvalidHttpMessage().getValue()
+                        : survivesInvalid);
     }
 
     private static Settings.Timeouts timeouts(HttpConnectionManager proto) {
@@ -303,8 +317,42 @@ public final class HttpConnectionManagerFactory implements NetworkFilterFactory 
                 proto.hasDelayedCloseTimeout() ? duration(proto.getDelayedCloseTimeout()) : Duration.ofSeconds(1));
     }
 
-    private static int value(UInt32Value wrapped, int otherwise) {
-        return wrapped.getValue() == 0 ? otherwise : wrapped.getValue();
+    private static Settings.Forwarding forwarding(HttpConnectionManager proto, List<String> reasons) {
+        String scheme = proto.getSchemeHeaderTransformation().getSchemeToOverwrite();
+        if (!scheme.isEmpty() && !scheme.equals("http") && !scheme.equals("https")) {
+            reasons.add(
+                    "scheme_header_transformation.scheme_to_overwrite: \"" + scheme + "\" (expected: http or https)");
+        }
+        if (proto.getSchemeHeaderTransformation().getMatchUpstream()) {
+            reasons.add("scheme_header_transformation.match_upstream: not supported");
+        }
+        if (proto.getInternalAddressConfig().getUnixSockets()) {
+            reasons.add("internal_address_config.unix_sockets: not supported");
+        }
+        var internal = new ArrayList<AddressRange>();
+        for (int i = 0; i < proto.getInternalAddressConfig().getCidrRangesCount(); i++) {
+            var range = proto.getInternalAddressConfig().getCidrRanges(i);
+            String path = "internal_address_config.cidr_ranges[" + i + "]";
+            try {
+                var prefix = InetAddress.ofLiteral(range.getAddressPrefix());
+                int bits = prefix.getAddress().length * 8;
+                int length = range.getPrefixLen().getValue();
+                if (length < 0 || length > bits) {
+                    reasons.add(path + ".prefix_len: " + length + " (expected: 0-" + bits + ")");
+                } else {
+                    internal.add(new AddressRange(prefix, length));
+                }
+            } catch (IllegalArgumentException e) {
+                reasons.add(path + ".address_prefix: \"" + range.getAddressPrefix() + "\" (expected: an IP address)");
+            }
+        }
+        return new Settings.Forwarding(
+                proto.getUseRemoteAddress().getValue(),
+                proto.getXffNumTrustedHops(),
+                proto.getSkipXffAppend(),
+                proto.getAppendXForwardedPort(),
+                List.copyOf(internal),
+                scheme);
     }
 
     private static Duration duration(com.google.protobuf.Duration proto) {

@@ -69,7 +69,7 @@ final class ProtocolDetector extends ChannelInboundHandlerAdapter {
         if (same) {
             manager.http2(ctx.pipeline(), http);
         } else {
-            manager.http1(ctx.pipeline(), connection, http);
+            manager.http1(ctx.pipeline(), http);
         }
         ctx.fireChannelRead(all);
         ctx.pipeline().remove(this);

@@ -5,6 +5,7 @@ import dev.mesh.proxy.filter.DownstreamConnection;
 import dev.mesh.proxy.http.HeaderMap;
 import dev.mesh.proxy.http.RequestHead;
 import dev.mesh.proxy.stream.StreamInfo;
+import java.net.InetAddress;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
@@ -27,10 +28,7 @@ final class RequestRules {
         "x-envoy-ip-tags",
         "x-envoy-original-url",
         "x-envoy-hedge-on-per-try-timeout",
-        "x-envoy-expected-rq-timeout-ms",
-        "x-envoy-fault-abort-request",
-        "x-envoy-fault-delay-request",
-        "x-envoy-fault-throughput-response"
+        "x-envoy-expected-rq-timeout-ms"
     };
     private static final String[] EDGE_ONLY = {
         "x-envoy-decorator-operation",
@@ -43,7 +41,12 @@ final class RequestRules {
     private RequestRules() {}
 
     /// @param headers of the answer
-    record Refusal(int status, HeaderMap headers, String detail) {}
+    /// @param invalid whether the message itself was at fault, which may cost the connection
+    record Refusal(int status, HeaderMap headers, String detail, boolean invalid) {}
+
+    private static Refusal invalid(String detail) {
+        return new Refusal(400, new HeaderMap(), detail, true);
+    }
 
     /// @return null if the request may go on
     static @Nullable Refusal apply(
@@ -53,11 +56,14 @@ final class RequestRules {
             for (int i = headers.count() - 1; i >= 0; i--) {
                 if (i < headers.count() && headers.name(i).indexOf('_') >= 0) {
                     if (settings.underscores() == Settings.Underscores.REJECT_REQUEST) {
-                        return new Refusal(400, new HeaderMap(), "http1.unexpected_underscore");
+                        return invalid("http1.unexpected_underscore");
                     }
                     headers.remove(headers.name(i));
                 }
             }
+        }
+        if (head.path().indexOf('#') >= 0) {
+            return invalid("path_normalization_failed");
         }
         if (!head.path().isEmpty()) {
             Refusal refused = normalizePath(settings, head);
@@ -66,17 +72,41 @@ final class RequestRules {
             }
         }
         stripHost(settings, connection, head);
-        boolean edge = settings.useRemoteAddress();
-        headers.remove("x-envoy-internal");
+        if (head.authority().isEmpty()) {
+            return invalid("missing_host_header");
+        }
         // forward_client_cert_details is SANITIZE: what a client says of its certificate is not believed.
         headers.remove("x-forwarded-client-cert");
-        if (edge) {
+        var client = ClientAddress.of(settings.forwarding(), headers);
+        info.connection = client.on(connection.view());
+        boolean internal = client.only() && isInternal(settings.forwarding(), info.connection.sourceAddress());
+        boolean edge = settings.forwarding().useRemoteAddress() && !internal;
+        if (internal) {
+            headers.set("x-envoy-internal", "true");
+        } else {
+            headers.remove("x-envoy-internal");
             remove(headers, EXTERNAL_CONTROL);
+        }
+        if (edge) {
             remove(headers, EDGE_ONLY);
+            headers.set(
+                    "x-envoy-external-address", info.connection.sourceAddress().getHostAddress());
         }
         forwarded(settings, connection, head);
+        if (!settings.via().isEmpty()) {
+            headers.add("via", settings.via());
+        }
         requestId(settings, headers, edge);
         return null;
+    }
+
+    private static boolean isInternal(Settings.Forwarding forwarding, InetAddress client) {
+        for (int i = 0; i < forwarding.internal().size(); i++) {
+            if (forwarding.internal().get(i).contains(client)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private static @Nullable Refusal normalizePath(Settings settings, RequestHead head) {
@@ -100,8 +130,8 @@ final class RequestRules {
                 yield null;
             }
             case PathNormalizer.Result.Redirect(String path) ->
-                new Refusal(307, new HeaderMap().add("location", path), "path_normalization_failed");
-            case PathNormalizer.Result.Rejected() -> new Refusal(400, new HeaderMap(), "path_normalization_failed");
+                new Refusal(307, new HeaderMap().add("location", path), "path_normalization_failed", false);
+            case PathNormalizer.Result.Rejected() -> invalid("path_normalization_failed");
         };
     }
 
@@ -128,25 +158,37 @@ final class RequestRules {
         head.authority(authority);
     }
 
-    // x-forwarded-for names the peer, x-forwarded-proto how it came; at the edge what the client says of
-    // both counts for nothing unless trusted hops say so.
+    // At the edge what the client says of itself counts for nothing, unless trusted hops say it.
     private static void forwarded(Settings settings, DownstreamConnection connection, RequestHead head) {
+        var forwarding = settings.forwarding();
         HeaderMap headers = head.headers();
-        if (settings.useRemoteAddress() && !settings.skipXffAppend()) {
-            String peer = connection.view().directSourceAddress().getHostAddress();
-            String given = headers.joined("x-forwarded-for");
-            headers.set("x-forwarded-for", given == null ? peer : given + "," + peer);
-        }
         String transport = connection.view().transportProtocol().equals("tls") ? "https" : "http";
-        if (settings.useRemoteAddress() && settings.xffTrustedHops() == 0) {
-            headers.set("x-forwarded-proto", transport);
-        } else {
-            String given = headers.get("x-forwarded-proto");
-            if (given == null || !(given.equalsIgnoreCase("http") || given.equalsIgnoreCase("https"))) {
+        if (forwarding.useRemoteAddress()) {
+            if (!forwarding.skipXffAppend()) {
+                String peer = connection.view().directSourceAddress().getHostAddress();
+                String given = headers.joined("x-forwarded-for");
+                headers.set("x-forwarded-for", given == null ? peer : given + "," + peer);
+            }
+            if (forwarding.trustedHops() == 0) {
                 headers.set("x-forwarded-proto", transport);
             }
         }
-        head.scheme(transport);
+        if (forwarding.appendPort()
+                && ((forwarding.useRemoteAddress() && forwarding.trustedHops() == 0)
+                        || !headers.contains("x-forwarded-port"))) {
+            headers.set("x-forwarded-port", Integer.toString(connection.view().destinationPort()));
+        }
+        if (!headers.contains("x-forwarded-proto")) {
+            headers.set("x-forwarded-proto", transport);
+        }
+        if (!forwarding.scheme().isEmpty()) {
+            headers.set("x-forwarded-proto", forwarding.scheme());
+        }
+        if (!head.scheme().isEmpty() && forwarding.scheme().isEmpty()) {
+            return; // the client said it: absolute form, or HTTP/2
+        }
+        String said = headers.get("x-forwarded-proto");
+        head.scheme("https".equalsIgnoreCase(said) ? "https" : "http".equalsIgnoreCase(said) ? "http" : transport);
     }
 
     private static void requestId(Settings settings, HeaderMap headers, boolean edge) {

@@ -6,6 +6,7 @@ import dev.mesh.proxy.codec.Http2Limits;
 import dev.mesh.proxy.filter.AccessLogger;
 import dev.mesh.proxy.filter.HttpFilter;
 import dev.mesh.proxy.filter.HttpFilterFactory;
+import dev.mesh.proxy.http.Protocol;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
@@ -28,9 +29,7 @@ record Settings(
         String serverName,
         ServerHeader serverHeader,
         Timeouts timeouts,
-        boolean useRemoteAddress,
-        int xffTrustedHops,
-        boolean skipXffAppend,
+        Forwarding forwarding,
         boolean generateRequestId,
         boolean preserveExternalRequestId,
         boolean alwaysSetRequestIdInResponse,
@@ -43,7 +42,27 @@ record Settings(
         boolean stripTrailingDot,
         Set<String> upgrades,
         String via,
-        int maxRequestsPerConnection) {
+        int maxRequestsPerConnection,
+        boolean http1SurvivesInvalid) {
+
+    /// Whether a connection goes on after a request that is framed well and says something impossible
+    /// (`stream_error_on_invalid_http_message`).
+    boolean survivesInvalid(Protocol protocol) {
+        return protocol == Protocol.HTTP_2 ? http2.streamErrors() : http1SurvivesInvalid;
+    }
+
+    /// What is believed and said of who sent a request and how.
+    ///
+    /// @param trustedHops proxies in front of this one whose `x-forwarded-*` are believed
+    /// @param internal clients that may steer the proxy with `x-envoy-*`; Envoy's default is nobody
+    /// @param scheme that requests get whatever they came with; empty = leave
+    record Forwarding(
+            boolean useRemoteAddress,
+            int trustedHops,
+            boolean skipXffAppend,
+            boolean appendPort,
+            List<AddressRange> internal,
+            String scheme) {}
 
     /// How long things may take; zero = without a limit.
     ///

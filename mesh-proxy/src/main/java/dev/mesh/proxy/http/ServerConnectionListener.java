@@ -19,6 +19,9 @@ public interface ServerConnectionListener {
     /// The connection had to be closed before the client had taken the end of the last response.
     default void onDelayedCloseTimeout() {}
 
+    /// The client did not answer a PING in time; the connection is being closed.
+    default void onKeepAliveTimeout() {}
+
     /// The connection is gone; every open stream heard `onReset` before.
     void onClosed();
 }

@@ -14,7 +14,8 @@ import org.jspecify.annotations.Nullable;
 /// rooms it passes through, on one event loop, and read when it ends. Times are `System.nanoTime`; zero = not
 /// reached.
 public final class StreamInfo {
-    public final ConnectionView connection;
+    /// With the client's address as far as it is trusted: by `x-forwarded-for`, or the connection's peer.
+    public ConnectionView connection;
     /// Milliseconds since the epoch.
     public final long startEpochMillis;
     public final long startNanos;

@@ -6,7 +6,6 @@ import dev.mesh.proxy.cluster.Cluster;
 import dev.mesh.proxy.cluster.ClusterSpec;
 import dev.mesh.proxy.cluster.Host;
 import dev.mesh.proxy.codec.Http1ClientCodec;
-import dev.mesh.proxy.codec.Http1Limits;
 import dev.mesh.proxy.codec.Http2ClientCodec;
 import dev.mesh.proxy.codec.Http2Limits;
 import dev.mesh.proxy.http.ClientConnection;
@@ -145,7 +144,7 @@ public final class HttpPool implements ClientConnection.Observer {
             connection = codec;
             cluster.stats().cxHttp2Total.inc();
         } else {
-            var codec = new Http1ClientCodec(Http1Limits.DEFAULT, spec.maxRequestsPerConnection());
+            var codec = new Http1ClientCodec(spec.http1(), spec.maxRequestsPerConnection());
             channel.pipeline().addLast(codec);
             connection = codec;
             cluster.stats().cxHttp1Total.inc();
@@ -169,8 +168,13 @@ public final class HttpPool implements ClientConnection.Observer {
                 spec.maxConcurrentStreams() > 0 ? spec.maxConcurrentStreams() : usual.maxConcurrentStreams(),
                 spec.initialStreamWindow() > 0 ? spec.initialStreamWindow() : usual.streamWindow(),
                 spec.initialConnectionWindow() > 0 ? spec.initialConnectionWindow() : usual.connectionWindow(),
-                usual.maxHeaderBytes(),
-                usual.maxHeaders());
+                spec.http1().maxHeadBytes(),
+                spec.http1().maxHeaders(),
+                usual.headerTableBytes(),
+                false,
+                true,
+                usual.floods(),
+                null);
     }
 
     private void serveWaiting() {

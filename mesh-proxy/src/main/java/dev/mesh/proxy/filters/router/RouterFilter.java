@@ -8,6 +8,7 @@ import dev.mesh.api.decide.RouteAction.ClusterSpecifier;
 import dev.mesh.api.decide.RouteAction.HostRewrite;
 import dev.mesh.api.decide.VirtualHost;
 import dev.mesh.api.decide.WeightedPick;
+import dev.mesh.proxy.cluster.CircuitBreaker;
 import dev.mesh.proxy.cluster.Cluster;
 import dev.mesh.proxy.cluster.ClusterManager;
 import dev.mesh.proxy.cluster.Host;
@@ -62,6 +63,7 @@ final class RouterFilter implements HttpFilter, LoadBalancerContext {
     private @Nullable UpstreamAttempt attempt;
     private @Nullable ScheduledFuture<?> timeout;
     private @Nullable ScheduledFuture<?> backoff;
+    private @Nullable CircuitBreaker retrying;
     private final List<Host> tried = new ArrayList<>(0);
     private int attempts;
     private boolean hasHash;
@@ -81,7 +83,7 @@ final class RouterFilter implements HttpFilter, LoadBalancerContext {
         VirtualHost host = context.virtualHost();
         if (host != null
                 && host.requireTls() != VirtualHost.RequireTls.NONE
-                && !request.scheme().equals("https")) {
+                && !"https".equalsIgnoreCase(request.headers().get("x-forwarded-proto"))) {
             reply(
                     301,
                     "",
@@ -121,6 +123,7 @@ final class RouterFilter implements HttpFilter, LoadBalancerContext {
 
     private void reply(int status, String body, HeaderMap headers, @Nullable ResponseFlag flag, String detail) {
         cancelTimers();
+        releaseRetry();
         responseStarted = true;
         context.localReply(status, body, headers, flag, detail);
     }
@@ -272,7 +275,8 @@ final class RouterFilter implements HttpFilter, LoadBalancerContext {
             case SAME_AS_DOWNSTREAM, AUTO -> head.protocol() == Protocol.HTTP_2 ? Protocol.HTTP_2 : Protocol.HTTP_1_1;
         };
         if (!target.circuitBreaker(action.priority()).tryRequest()) {
-            overflow(target);
+            target.stats().rqPendingOverflow.inc();
+            overflow();
             return;
         }
         var pool = shared.pools().pool(context.eventLoop(), target, host, protocol, action.priority());
@@ -289,8 +293,7 @@ final class RouterFilter implements HttpFilter, LoadBalancerContext {
         return colon > 0 && colon > authority.lastIndexOf(']') ? authority.substring(0, colon) : authority;
     }
 
-    private void overflow(Cluster target) {
-        target.stats().rqPendingOverflow.inc();
+    private void overflow() {
         reply(
                 503,
                 "upstream connect error or disconnect/reset before headers. reset reason: overflow",
@@ -466,18 +469,20 @@ final class RouterFilter implements HttpFilter, LoadBalancerContext {
             context.stream().flag(ResponseFlag.UPSTREAM_RETRY_LIMIT_EXCEEDED);
             return false;
         }
+        // The try that failed may have been a retry itself; the next one takes its place.
+        releaseRetry();
         var breaker = target.circuitBreaker(action.priority());
         if (!breaker.tryRetry()) {
             target.stats().rqRetryOverflow.inc();
             return false;
         }
+        retrying = breaker;
         target.stats().rqRetry.inc();
         attempt = null;
         backoff = context.eventLoop()
                 .schedule(
                         () -> {
                             backoff = null;
-                            breaker.retryDone();
                             if (!over && !responseStarted) {
                                 startAttempt();
                             }
@@ -485,6 +490,14 @@ final class RouterFilter implements HttpFilter, LoadBalancerContext {
                         state.next(context.random()).toMillis(),
                         TimeUnit.MILLISECONDS);
         return true;
+    }
+
+    // A retry counts against the circuit breaker from its announcement until something has become of it.
+    private void releaseRetry() {
+        if (retrying != null) {
+            retrying.retryDone();
+            retrying = null;
+        }
     }
 
     void onPoolFailure(PoolFailure failure, String detail) {
@@ -495,7 +508,7 @@ final class RouterFilter implements HttpFilter, LoadBalancerContext {
             return;
         }
         if (failure == PoolFailure.OVERFLOW) {
-            overflow(target);
+            overflow();
             return;
         }
         if (retries != null && retries.wants(RetryState.Failure.CONNECT) && retry()) {
@@ -530,6 +543,7 @@ final class RouterFilter implements HttpFilter, LoadBalancerContext {
             cluster.stats().rqRetrySuccess.inc();
         }
         responseStarted = true;
+        releaseRetry();
         dropKept();
         StreamInfo info = context.stream();
         info.responseCodeDetails = "via_upstream";
@@ -617,9 +631,7 @@ final class RouterFilter implements HttpFilter, LoadBalancerContext {
             return;
         }
         over = true;
-        if (backoff != null && cluster != null && forward != null) {
-            cluster.circuitBreaker(forward.priority()).retryDone();
-        }
+        releaseRetry();
         cancelTimers();
         dropKept();
         if (attempt != null) {

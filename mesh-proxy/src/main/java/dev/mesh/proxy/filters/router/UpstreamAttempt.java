@@ -44,6 +44,7 @@ final class UpstreamAttempt implements PoolCallback, ClientStreamListener {
     private boolean over;
     private boolean responseStarted;
     private boolean paused;
+    private boolean holdsRequest;
 
     UpstreamAttempt(
             RouterFilter router,
@@ -234,7 +235,7 @@ final class UpstreamAttempt implements PoolCallback, ClientStreamListener {
     @Override
     public void onWritable(boolean writable) {
         if (!over) {
-            router.onUpstreamWritable(writable);
+            holdRequest(!writable);
         }
     }
 
@@ -309,12 +310,21 @@ final class UpstreamAttempt implements PoolCallback, ClientStreamListener {
         }
     }
 
+    // The request is held back while this try's connection is full; a try that is over holds back nothing.
+    private void holdRequest(boolean hold) {
+        if (hold != holdsRequest) {
+            holdsRequest = hold;
+            router.onUpstreamWritable(!hold);
+        }
+    }
+
     // Counts out, once.
     private boolean finish() {
         if (over) {
             return false;
         }
         over = true;
+        holdRequest(false);
         if (perTry != null) {
             perTry.cancel(false);
             perTry = null;
