@@ -120,12 +120,12 @@ class ManagerOptionsTest {
         ScriptedUpstream.Script echo = peer -> {
             peer.readHead();
             String request = peer.readUntil("\r\n\r\n");
-            peer.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nx-got: "
-                    + request.replace("\r\n", "|")
-                    + "\r\n\r\n2\r\nok\r\n0\r\nx-after: b\r\ncontent-length: 9\r\n\r\n");
+            peer.write(Peer.lines(
+                    "HTTP/1.1 200 OK", "transfer-encoding: chunked", "x-got: " + request.replace("\r\n", "|"), ""));
+            peer.write(Peer.lines("2", "ok", "0", "x-after: b", "content-length: 9", ""));
         };
-        String request = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
-                + "1\r\nq\r\n0\r\nx-end: a\r\n\r\n";
+        String request = Peer.lines("POST / HTTP/1.1", "Host: a", "Transfer-Encoding: chunked", "Connection: close", "")
+                + Peer.lines("1", "q", "0", "x-end: a", "");
         try (var upstream = new ScriptedUpstream(echo);
                 var proxy = LiveProxy.with()
                         .hcm("http_protocol_options: " + options)

@@ -27,6 +27,11 @@ final class Peer implements AutoCloseable {
         return new Peer(new Socket(InetAddress.getLoopbackAddress(), port));
     }
 
+    /// Each line with CRLF behind it.
+    static String lines(String... lines) {
+        return String.join("\r\n", lines) + "\r\n";
+    }
+
     Socket socket() {
         return socket;
     }
