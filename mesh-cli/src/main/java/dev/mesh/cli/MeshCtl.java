@@ -1,7 +1,9 @@
 package dev.mesh.cli;
 
 import dev.mesh.cli.client.Failure;
+import dev.mesh.cli.command.Explain;
 import dev.mesh.cli.command.ProxyConfig;
+import dev.mesh.cli.command.ProxyStatusCommand;
 import dev.mesh.cli.command.Up;
 import dev.mesh.cli.command.Validate;
 import dev.mesh.cli.command.Version;
@@ -18,7 +20,15 @@ import picocli.CommandLine.HelpCommand;
         synopsisSubcommandLabel = "COMMAND",
         mixinStandardHelpOptions = true,
         versionProvider = Version.Provider.class,
-        subcommands = {Up.class, ProxyConfig.class, Validate.class, Version.class, HelpCommand.class})
+        subcommands = {
+            Up.class,
+            ProxyStatusCommand.class,
+            ProxyConfig.class,
+            Explain.class,
+            Validate.class,
+            Version.class,
+            HelpCommand.class
+        })
 public final class MeshCtl {
     public static void main(String[] args) {
         System.exit(commandLine().execute(args));

@@ -20,6 +20,16 @@ public sealed interface DumpSource {
         }
     }
 
+    /// By the pilot, which asks the proxy.
+    record ByPilot(PilotClient pilot, String proxy) implements DumpSource {
+        @Override
+        public JsonElement get(String path) {
+            try (pilot) {
+                return parse(pilot.dump(pilot.find(proxy), path), path);
+            }
+        }
+    }
+
     /// A saved `/config_dump`.
     record ByFile(Path file) implements DumpSource {
         @Override

@@ -3,6 +3,7 @@ package dev.mesh.cli.command;
 import dev.mesh.api.finding.Finding;
 import dev.mesh.api.read.ObjectReader;
 import dev.mesh.cli.client.Failure;
+import dev.mesh.cli.client.Render;
 import dev.mesh.cli.render.Table;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -16,7 +17,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /// `meshctl validate -f FILE...`: reads files as the pilot would, and says what is wrong with each.
-@Command(name = "validate", description = "Checks files of configuration, each by itself.")
+@Command(name = "validate", description = "Checks files of configuration, each by itself; a folder also as a whole.")
 public final class Validate implements Callable<Integer> {
     @Spec
     @SuppressWarnings("NullAway.Init") // set by picocli
@@ -50,9 +51,33 @@ public final class Validate implements Callable<Integer> {
                 }
             }
         }
+        for (Path path : paths) {
+            if (Files.isDirectory(path)) {
+                errors += across(path, out, ansi);
+            }
+        }
         out.println(objects + " objects are fine, " + errors + " errors");
         out.flush();
         return errors == 0 ? 0 : 1;
+    }
+
+    // What only shows when all objects of a folder stand together: the pilot knows.
+    private static int across(Path folder, java.io.PrintWriter out, picocli.CommandLine.Help.Ansi ansi) {
+        int errors = 0;
+        for (var element : Render.run(folder, "").getAsJsonArray("findings")) {
+            var finding = element.getAsJsonObject();
+            if (!finding.get("acrossObjects").getAsBoolean()) {
+                continue;
+            }
+            String line = (folder + "/" + finding.get("text").getAsString()).replace("@|", "@ |");
+            if (finding.get("severity").getAsString().equals("ERROR")) {
+                errors++;
+                out.println(ansi.string("@|red " + line + "|@"));
+            } else {
+                out.println(line);
+            }
+        }
+        return errors;
     }
 
     private List<Path> files() {

@@ -3,12 +3,16 @@ package dev.mesh.pilot.boot;
 import dev.mesh.api.finding.Finding;
 import dev.mesh.pilot.folder.FolderSource;
 import dev.mesh.pilot.generate.ConfigGenerators;
+import dev.mesh.pilot.generate.Names;
 import dev.mesh.pilot.push.Debouncer;
 import dev.mesh.pilot.push.PushContext;
 import dev.mesh.pilot.push.PushRequest;
 import dev.mesh.pilot.push.Snapshots;
 import dev.mesh.pilot.registry.Registry;
+import dev.mesh.pilot.registry.SourceIndex;
 import dev.mesh.pilot.serve.AdsService;
+import dev.mesh.pilot.session.MeshQueries;
+import dev.mesh.pilot.session.ProxySessions;
 import io.grpc.Server;
 import io.grpc.netty.NettyServerBuilder;
 import java.io.IOException;
@@ -41,6 +45,7 @@ public final class Pilot implements AutoCloseable {
     private final Snapshots snapshots = new Snapshots();
     private final AtomicLong oldestChange = new AtomicLong();
     private final AdsService ads;
+    private final ProxySessions sessions = new ProxySessions();
     private final FolderSource source;
     private final Server server;
     private final Set<Finding> known = new HashSet<>();
@@ -52,6 +57,8 @@ public final class Pilot implements AutoCloseable {
         source = new FolderSource(folder, registry, this::changed);
         server = NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), xdsPort))
                 .addService(ads)
+                .addService(sessions)
+                .addService(new MeshQueries(ads, sessions, this::position))
                 .executor(pushes)
                 .permitKeepAliveTime(10, TimeUnit.SECONDS)
                 .permitKeepAliveWithoutCalls(true)
@@ -103,6 +110,10 @@ public final class Pilot implements AutoCloseable {
             }
         }
         known.retainAll(new HashSet<>(findings));
+    }
+
+    private String position(String kind, String namespace, String name, String rule) {
+        return SourceIndex.position(registry.objects(), kind, namespace, name, rule, Names::rule);
     }
 
     @Override

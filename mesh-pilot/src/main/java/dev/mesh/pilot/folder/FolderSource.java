@@ -1,5 +1,6 @@
 package dev.mesh.pilot.folder;
 
+import dev.mesh.api.finding.Finding;
 import dev.mesh.api.read.ObjectReader;
 import dev.mesh.pilot.registry.Registry;
 import java.io.IOException;
@@ -26,6 +27,7 @@ public final class FolderSource implements AutoCloseable {
     private final Path folder;
     private final Registry registry;
     private final Runnable onChange;
+    private final boolean logs;
     private final WatchService watch;
     private final Map<WatchKey, Path> watched = new HashMap<>();
     private final Map<Path, String> contents = new TreeMap<>();
@@ -33,12 +35,18 @@ public final class FolderSource implements AutoCloseable {
     /// @param onChange called after objects changed, on the source's thread
     /// @throws IOException if the folder is not there or cannot be watched
     public FolderSource(Path folder, Registry registry, Runnable onChange) throws IOException {
+        this(folder, registry, onChange, true);
+    }
+
+    /// @param logs whether what is wrong with a file is logged when it is read
+    public FolderSource(Path folder, Registry registry, Runnable onChange, boolean logs) throws IOException {
         if (!Files.isDirectory(folder)) {
             throw new IOException(folder + ": not a folder");
         }
         this.folder = folder;
         this.registry = registry;
         this.onChange = onChange;
+        this.logs = logs;
         this.watch = folder.getFileSystem().newWatchService();
     }
 
@@ -122,14 +130,18 @@ public final class FolderSource implements AutoCloseable {
 
     private boolean read(Path file, String text) {
         var result = ObjectReader.read(name(file), text);
-        result.findings().forEach(finding -> {
-            switch (finding.severity()) {
-                case ERROR -> LOGGER.atError().log("{}", finding);
-                case WARNING -> LOGGER.atWarn().log("{}", finding);
-                case INFO -> LOGGER.atInfo().log("{}", finding);
-            }
-        });
+        if (logs) {
+            result.findings().forEach(FolderSource::log);
+        }
         return registry.put(name(file), result.objects(), result.findings());
+    }
+
+    private static void log(Finding finding) {
+        switch (finding.severity()) {
+            case ERROR -> LOGGER.atError().log("{}", finding);
+            case WARNING -> LOGGER.atWarn().log("{}", finding);
+            case INFO -> LOGGER.atInfo().log("{}", finding);
+        }
     }
 
     private String name(Path file) {

@@ -5,7 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.zip.CRC32;
 
 /// Names of resources, as Istio gives them: from kind, namespace, name and rule, never from a position.
-final class Names {
+public final class Names {
     private Names() {}
 
     static String outbound(int port, String subset, String host) {
@@ -17,7 +17,7 @@ final class Names {
     }
 
     /// The rule's own name, else a hash of its match.
-    static String rule(VirtualService.HttpRoute route) {
+    public static String rule(VirtualService.HttpRoute route) {
         if (!route.name().isEmpty()) {
             return route.name();
         }

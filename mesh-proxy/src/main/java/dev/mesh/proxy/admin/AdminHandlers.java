@@ -24,7 +24,11 @@ import io.envoyproxy.envoy.admin.v3.ListenersConfigDump;
 import io.envoyproxy.envoy.admin.v3.RoutesConfigDump;
 import io.envoyproxy.envoy.admin.v3.UpdateFailureState;
 import java.net.InetSocketAddress;
+import java.net.URI;
+import java.net.URLDecoder;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -55,6 +59,10 @@ public final class AdminHandlers {
             Map.entry("/ready", "200 LIVE when the proxy serves, else 503"),
             Map.entry("/server_info", "version, state, node, uptime"),
             Map.entry("/memory", "heap in use"),
+            Map.entry(
+                    "/explain",
+                    "which way a request would go, and why; ?url=, ?method=, ?authority=, ?headers=, ?listener=,"
+                            + " ?inbound=true, ?source="),
             Map.entry("/logging", "POST ?level=LEVEL or ?LOGGER=LEVEL"),
             Map.entry("/drain_listeners", "POST: stop accepting, let connections end"),
             Map.entry("/reset_counters", "POST: counters to zero"),
@@ -92,6 +100,7 @@ public final class AdminHandlers {
             case "/stats" -> stats(query);
             case "/stats/prometheus" -> prometheus(query);
             case "/memory" -> memory();
+            case "/explain" -> ExplainHandler.explain(view, query);
             case "/logging" -> logging(query);
             case "/drain_listeners" -> {
                 view.drain();
@@ -127,10 +136,15 @@ public final class AdminHandlers {
         return Reply.text(text.toString());
     }
 
+    /// Of this program.
+    public static String version() {
+        String version = AdminHandlers.class.getPackage().getImplementationVersion();
+        return version == null ? "development" : version;
+    }
+
     private Reply serverInfo() {
         var info = new JsonObject();
-        String version = AdminHandlers.class.getPackage().getImplementationVersion();
-        info.addProperty("version", "mesh-proxy/" + (version == null ? "development" : version));
+        info.addProperty("version", "mesh-proxy/" + version());
         info.addProperty("state", view.state().toString());
         info.addProperty("uptime_current_epoch", view.uptimeSeconds() + "s");
         info.addProperty("uptime_all_epochs", view.uptimeSeconds() + "s");
@@ -512,5 +526,28 @@ public final class AdminHandlers {
             dump.addDynamicEndpointConfigs(one);
         }
         return dump.build();
+    }
+
+    /// The parameters of a query, decoded; of one that stands twice the last.
+    public static Map<String, String> query(URI uri) {
+        var parameters = new LinkedHashMap<String, String>();
+        String raw = uri.getRawQuery();
+        if (raw != null) {
+            for (String pair : raw.split("&", -1)) {
+                int equals = pair.indexOf('=');
+                String name = equals < 0 ? pair : pair.substring(0, equals);
+                String value = equals < 0 ? "" : pair.substring(equals + 1);
+                parameters.put(decode(name), decode(value));
+            }
+        }
+        return parameters;
+    }
+
+    private static String decode(String text) {
+        try {
+            return URLDecoder.decode(text, StandardCharsets.UTF_8);
+        } catch (IllegalArgumentException e) {
+            return text;
+        }
     }
 }

@@ -4,11 +4,7 @@ import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
 import java.net.InetSocketAddress;
-import java.net.URI;
-import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
@@ -41,7 +37,9 @@ public final class AdminServer implements AutoCloseable {
         try (exchange) {
             exchange.getRequestBody().readNBytes(1 << 20);
             AdminHandlers.Reply reply = handlers.handle(
-                    exchange.getRequestMethod(), exchange.getRequestURI().getPath(), query(exchange.getRequestURI()));
+                    exchange.getRequestMethod(),
+                    exchange.getRequestURI().getPath(),
+                    AdminHandlers.query(exchange.getRequestURI()));
             byte[] body = reply.body().getBytes(StandardCharsets.UTF_8);
             exchange.getResponseHeaders().set("content-type", reply.type());
             exchange.getResponseHeaders().set("cache-control", "no-cache, max-age=0");
@@ -50,28 +48,6 @@ public final class AdminServer implements AutoCloseable {
             if (body.length > 0 && !exchange.getRequestMethod().equals("HEAD")) {
                 exchange.getResponseBody().write(body);
             }
-        }
-    }
-
-    static Map<String, String> query(URI uri) {
-        var parameters = new LinkedHashMap<String, String>();
-        String raw = uri.getRawQuery();
-        if (raw != null) {
-            for (String pair : raw.split("&", -1)) {
-                int equals = pair.indexOf('=');
-                String name = equals < 0 ? pair : pair.substring(0, equals);
-                String value = equals < 0 ? "" : pair.substring(equals + 1);
-                parameters.put(decode(name), decode(value));
-            }
-        }
-        return parameters;
-    }
-
-    private static String decode(String text) {
-        try {
-            return URLDecoder.decode(text, StandardCharsets.UTF_8);
-        } catch (IllegalArgumentException e) {
-            return text;
         }
     }
 

@@ -2,6 +2,7 @@ package dev.mesh.proxy.boot;
 
 import dev.mesh.api.xds.XdsType;
 import dev.mesh.proxy.accesslog.AccessLogs;
+import dev.mesh.proxy.admin.AdminHandlers;
 import dev.mesh.proxy.admin.AdminServer;
 import dev.mesh.proxy.admin.AdminView;
 import dev.mesh.proxy.filter.ConfigRejected;
@@ -15,6 +16,7 @@ import dev.mesh.proxy.hcm.HttpConnectionManagerFactory;
 import dev.mesh.proxy.io.Loops;
 import dev.mesh.proxy.listener.ListenerManager;
 import dev.mesh.proxy.load.Loader;
+import dev.mesh.proxy.session.SessionClient;
 import dev.mesh.proxy.stats.StatsStore;
 import dev.mesh.proxy.upstream.TcpConnector;
 import dev.mesh.proxy.upstream.UpstreamPools;
@@ -26,6 +28,7 @@ import io.grpc.ManagedChannel;
 import io.grpc.netty.NettyChannelBuilder;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -53,6 +56,7 @@ public final class ProxyProcess implements AutoCloseable {
     private volatile AdminView.State state = AdminView.State.PRE_INITIALIZING;
     private @Nullable ManagedChannel channel;
     private @Nullable AdsClient ads;
+    private volatile @Nullable SessionClient session;
     private @Nullable AdminServer admin;
 
     /// @param loops shared, not closed by this
@@ -188,7 +192,17 @@ public final class ProxyProcess implements AutoCloseable {
         channel = opened;
         var client = new AdsClient(opened, dialect, bootstrap.getNode(), new Resources(), thread, stats);
         ads = client;
+        var second = new SessionClient(
+                opened,
+                new SessionClient.Self(bootstrap.getNode().getId(), AdminHandlers.version(), Instant.now()),
+                thread,
+                loader::dump,
+                () -> pushId,
+                new AdminHandlers(new View()));
+        session = second;
+        loader.observer((changed, gone) -> second.changed());
         client.start();
+        second.start();
     }
 
     /// Between the stream and the loader.
@@ -226,6 +240,10 @@ public final class ProxyProcess implements AutoCloseable {
         @Override
         public void onPushCommit(String push) {
             pushId = push;
+            SessionClient second = session;
+            if (second != null) {
+                second.changed();
+            }
         }
 
         @Override
@@ -270,6 +288,10 @@ public final class ProxyProcess implements AutoCloseable {
         state = AdminView.State.DRAINING;
         if (ads != null) {
             ads.stop();
+        }
+        SessionClient second = session;
+        if (second != null) {
+            second.stop();
         }
         listeners.drain();
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(5);

@@ -294,7 +294,10 @@ final class Http2Streams {
             boolean now = isWritable();
             if (now != writable && !over) {
                 writable = now;
-                receiver().onWritable(now);
+                var to = receiver();
+                if (to != null) { // a stream that nobody listens to yet, or any more
+                    to.onWritable(now);
+                }
             }
         }
 

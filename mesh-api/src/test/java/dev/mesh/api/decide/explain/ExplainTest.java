@@ -1,0 +1,166 @@
+package dev.mesh.api.decide.explain;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.mesh.api.decide.compile.ConfigSnapshot;
+import dev.mesh.api.decide.compile.Explainer;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/// Decisions told from an Envoy bootstrap.
+class ExplainTest {
+    private static final String BOOTSTRAP = """
+            static_resources:
+              listeners:
+              - name: web
+                address: {socket_address: {address: 127.0.0.1, port_value: 8080}}
+                filter_chains:
+                - filters:
+                  - name: http
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+                      stat_prefix: web
+                      normalize_path: true
+                      route_config:
+                        name: routes
+                        virtual_hosts:
+                        - name: shop
+                          domains: [shop.example]
+                          routes:
+                          - {name: jason, match: {prefix: /, headers: [{name: x-user, string_match: {exact: jason}}]}, route: {cluster: v2, prefix_rewrite: /new/}}
+                          - {name: gone, match: {path: /gone}, redirect: {path_redirect: /here, response_code: FOUND}}
+                          - {name: pot, match: {path: /pot}, direct_response: {status: 418}}
+                          - {name: lost, match: {prefix: /lost}, route: {cluster: nowhere}}
+                          - {name: split, match: {prefix: /split}, route: {weighted_clusters: {clusters: [{name: v1, weight: 3}, {name: v2, weight: 1}]}}}
+                          - {name: sticky, match: {prefix: /sticky}, route: {cluster: ring, hash_policy: [{header: {header_name: x-user}}]}}
+              - name: raw
+                address: {socket_address: {address: 127.0.0.1, port_value: 7000}}
+                filter_chains:
+                - filters:
+                  - name: tcp
+                    typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: raw, cluster: v1}
+              clusters:
+              - {name: v1, load_assignment: {cluster_name: v1, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 10.0.0.1, port_value: 80}}}, load_balancing_weight: 3}, {endpoint: {address: {socket_address: {address: 10.0.0.2, port_value: 80}}}}]}]}}
+              - {name: v2, load_assignment: {cluster_name: v2, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 10.0.0.3, port_value: 80}}}}]}]}}
+              - {name: ring, lb_policy: RING_HASH, load_assignment: {cluster_name: ring, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 10.0.0.4, port_value: 80}}}}, {endpoint: {address: {socket_address: {address: 10.0.0.5, port_value: 80}}}}]}]}}
+            """;
+
+    private static Explanation explain(String url, String... headers) {
+        return explain(HostHealth.UNKNOWN, url, headers);
+    }
+
+    private static Explanation explain(HostHealth health, String url, String... headers) {
+        return Explainer.explain(
+                ConfigSnapshot.parse("bootstrap.yaml", BOOTSTRAP),
+                health,
+                RequestDescription.of("GET", url, "", List.of(headers), "", false, ""));
+    }
+
+    private static Explanation.Outcome outcome(Explanation explanation) {
+        var outcome = explanation.outcome();
+        assertThat(outcome).as(explanation.verdict()).isNotNull();
+        return java.util.Objects.requireNonNull(outcome);
+    }
+
+    @Test
+    void tellsTheRuleAndWhyTheOthersWerePassedOver() {
+        var explanation = explain("http://127.0.0.1:8080/pot", "host: shop.example");
+
+        assertThat(outcome(explanation).route()).isEqualTo("pot");
+        assertThat(outcome(explanation).action()).isEqualTo("answer 418 at once");
+        assertThat(explanation.steps().stream()
+                        .filter(step -> step.stage().equals("route"))
+                        .map(step -> step.taken() + " " + step.name() + ": " + step.reason()))
+                .containsExactly(
+                        "false jason: header x-user is absent (expected: header x-user exact \"jason\")",
+                        "false gone: path /pot (expected: path /gone)",
+                        "true pot: path /pot matches");
+    }
+
+    @Test
+    void tellsWhereARewrittenRequestGoes() {
+        var outcome = outcome(explain("http://127.0.0.1:8080/a/../b", "host: shop.example", "X-User: jason"));
+
+        assertThat(outcome.route()).isEqualTo("jason");
+        assertThat(outcome.details()).contains("path normalised to /b", "path becomes /new/b");
+        assertThat(outcome.clusters())
+                .singleElement()
+                .satisfies(cluster -> assertThat(cluster.cluster()).isEqualTo("v2"));
+    }
+
+    @Test
+    void tellsTheSharesOfClustersAndEndpoints() {
+        var clusters = outcome(explain("http://127.0.0.1:8080/split", "host: shop.example"))
+                .clusters();
+
+        assertThat(clusters).extracting(Explanation.ClusterShare::share).containsExactly(0.75, 0.25);
+        assertThat(clusters.getFirst().endpoints())
+                .extracting(Explanation.EndpointShare::share)
+                .containsExactly(0.75, 0.25);
+    }
+
+    @Test
+    void countsAnEjectedEndpointOut() {
+        HostHealth health = (cluster, address) -> address.equals("10.0.0.1:80") ? "ejected" : "healthy";
+        var clusters = outcome(explain(health, "http://127.0.0.1:8080/split", "host: shop.example"))
+                .clusters();
+
+        assertThat(clusters.getFirst().endpoints())
+                .extracting(Explanation.EndpointShare::share)
+                .containsExactly(0.0, 1.0);
+    }
+
+    @Test
+    void tellsThePickOfAHash() {
+        var endpoints = outcome(explain("http://127.0.0.1:8080/sticky", "host: shop.example", "x-user: ann"))
+                .clusters()
+                .getFirst()
+                .endpoints();
+
+        assertThat(endpoints).extracting(Explanation.EndpointShare::share).containsExactlyInAnyOrder(0.0, 1.0);
+    }
+
+    @Test
+    void tellsRedirectsAndMissingClusters() {
+        assertThat(outcome(explain("http://127.0.0.1:8080/gone", "host: shop.example"))
+                        .action())
+                .isEqualTo("redirect 302 to http://shop.example/here");
+        assertThat(outcome(explain("http://127.0.0.1:8080/lost", "host: shop.example"))
+                        .action())
+                .contains("nowhere, which is not there: 503 (NC)");
+    }
+
+    @Test
+    void tellsWhatNothingTakes() {
+        assertThat(explain("http://127.0.0.1:8080/", "host: other.example").verdict())
+                .isEqualTo("no virtual host of routes is for other.example: 404 (NR)");
+        assertThat(explain("http://127.0.0.1:8080/none", "host: shop.example").verdict())
+                .isEqualTo("no route of virtual host shop matches: 404 (NR)");
+        assertThat(explain("http://127.0.0.1:9999/").verdict()).startsWith("no listener takes it");
+    }
+
+    @Test
+    void tellsTcp() {
+        assertThat(outcome(explain("tcp://127.0.0.1:7000")).action()).isEqualTo("pass bytes to v1");
+    }
+
+    @Test
+    void refusesWhatIsNoRequestAndNoConfiguration() {
+        assertThatThrownBy(() -> explain("ftp://x/")).hasMessageContaining("scheme ftp (expected: http, https or tcp)");
+        assertThatThrownBy(() -> explain("http://x/", "no colon")).hasMessageContaining("(expected: \"name: value\")");
+        assertThatThrownBy(() -> ConfigSnapshot.parse("x.json", "{}")).hasMessageContaining("x.json: neither");
+        assertThatThrownBy(() -> ConfigSnapshot.parse("x.json", "{")).hasMessageContaining("x.json: neither JSON");
+        assertThatThrownBy(() -> ConfigSnapshot.parse("x.yaml", "- a")).hasMessageContaining("x.yaml: no object");
+    }
+
+    @Test
+    void leavesOutWhatAnotherProxyHasAndSaysSo() {
+        var snapshot = ConfigSnapshot.parse("dump.json", """
+                {"configs": [{"@type": "type.googleapis.com/envoy.admin.v3.ListenersConfigDump", "dynamic_listeners": [
+                  {"name": "odd", "active_state": {"listener": {"name": "odd", "listener_filters": [{"name": "x", "typed_config": {"@type": "type.googleapis.com/some.Unknown"}}]}}}]}]}
+                """);
+
+        assertThat(snapshot.notes()).singleElement().asString().contains("Listener odd: not understood");
+    }
+}
