@@ -23,15 +23,15 @@ public final class Render {
         if (home.isEmpty()) {
             throw new Failure("mesh-pilot is not beside this meshctl (expected: the bin/meshctl of a distribution)");
         }
-        var command = new ArrayList<String>(
-                List.of(home + "/bin/mesh-pilot", "render", "--folder", folder.toString()));
+        var command = new ArrayList<String>(List.of(home + "/bin/mesh-pilot", "render", "--folder", folder.toString()));
         if (!node.isEmpty()) {
             command.addAll(List.of("--node", node));
         }
         Path errors = null;
         try {
             errors = Files.createTempFile("meshctl-render", ".log");
-            var process = new ProcessBuilder(command).redirectError(errors.toFile()).start();
+            var process =
+                    new ProcessBuilder(command).redirectError(errors.toFile()).start();
             String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
             if (process.waitFor() != 0) {
                 throw new Failure(Files.readString(errors).strip());

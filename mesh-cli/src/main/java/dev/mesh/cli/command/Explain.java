@@ -52,15 +52,25 @@ public final class Explain implements Callable<Integer> {
     @SuppressWarnings("NullAway.Init") // set by picocli
     private CommandSpec spec;
 
-    @Parameters(index = "0", paramLabel = "URL", description = "http://host:port/path, https://..., or tcp://host:port.")
+    @Parameters(
+            index = "0",
+            paramLabel = "URL",
+            description = "http://host:port/path, https://..., or tcp://host:port.")
     @SuppressWarnings("NullAway.Init") // set by picocli
     private String url;
 
-    @Option(names = {"-X", "--request"}, paramLabel = "METHOD", defaultValue = "GET", description = "Method (default: GET).")
+    @Option(
+            names = {"-X", "--request"},
+            paramLabel = "METHOD",
+            defaultValue = "GET",
+            description = "Method (default: GET).")
     @SuppressWarnings("NullAway.Init") // set by picocli
     private String method;
 
-    @Option(names = {"-H", "--header"}, paramLabel = "HEADER", description = "\"name: value\"; may be repeated.")
+    @Option(
+            names = {"-H", "--header"},
+            paramLabel = "HEADER",
+            description = "\"name: value\"; may be repeated.")
     private List<String> headers = List.of();
 
     @Option(
@@ -75,7 +85,8 @@ public final class Explain implements Callable<Integer> {
     @Option(
             names = "--file",
             paramLabel = "FILE",
-            description = "Decide offline by a saved /config_dump, an Envoy bootstrap, or a folder of YAML (with --from).")
+            description =
+                    "Decide offline by a saved /config_dump, an Envoy bootstrap, or a folder of YAML (with --from).")
     private @Nullable Path file;
 
     @Option(names = "--listener", paramLabel = "NAME", description = "Start at this listener.")
@@ -104,7 +115,8 @@ public final class Explain implements Callable<Integer> {
         JsonObject answer = file == null ? live() : offline(file, request);
         var out = spec.commandLine().getOut();
         if (form.output == Output.TABLE) {
-            new ExplanationText(out, dev.mesh.cli.render.Table.ansi(spec)).print(GSON.fromJson(answer, Explanation.class));
+            new ExplanationText(out, dev.mesh.cli.render.Table.ansi(spec))
+                    .print(GSON.fromJson(answer, Explanation.class));
         } else {
             out.print(form.output.text(answer));
         }
@@ -169,8 +181,8 @@ public final class Explain implements Callable<Integer> {
 
     private static JsonObject explain(String name, String text, RequestDescription request) {
         try {
-            JsonElement tree = GSON.toJsonTree(
-                    Explainer.explain(ConfigSnapshot.parse(name, text), HostHealth.UNKNOWN, request));
+            JsonElement tree =
+                    GSON.toJsonTree(Explainer.explain(ConfigSnapshot.parse(name, text), HostHealth.UNKNOWN, request));
             return tree.getAsJsonObject();
         } catch (IllegalArgumentException e) {
             throw new Failure(String.valueOf(e.getMessage()));

@@ -34,8 +34,7 @@ final class ExplanationText {
         }
         if (!explanation.leftOut().isEmpty()) {
             out.println(bold("rules that this proxy was not given"));
-            explanation.leftOut().forEach(left ->
-                    out.println("  " + plain(left.from() + ": " + left.why())));
+            explanation.leftOut().forEach(left -> out.println("  " + plain(left.from() + ": " + left.why())));
         }
     }
 

@@ -44,7 +44,7 @@ class RenderCommandTest {
         var rendered = render("web-1");
 
         assertThat(rendered.getAsJsonArray("findings").toString())
-                .contains("nowhere.shop.svc.cluster.local is no service that is known", "web.yaml:21:32");
+                .contains("nowhere.shop.svc.cluster.local is no service that is known", "web.yaml:21:28");
         assertThat(rendered.getAsJsonObject("config").getAsJsonArray("configs")).hasSize(4);
         assertThat(rendered.getAsJsonArray("leftOut").toString()).contains("others", "sourceLabels: {app=other}");
         assertThat(rendered.getAsJsonObject("positions")
