@@ -192,12 +192,13 @@ public final class ProxyProcess implements AutoCloseable {
         channel = opened;
         var client = new AdsClient(opened, dialect, bootstrap.getNode(), new Resources(), thread, stats);
         ads = client;
+        loader.onWantedChanged(client::updateSubscriptions);
         var second = new SessionClient(
                 opened,
                 new SessionClient.Self(bootstrap.getNode().getId(), AdminHandlers.version(), Instant.now()),
                 thread,
                 loader::dump,
-                () -> pushId,
+                loader::pushInEffect,
                 new AdminHandlers(new View()));
         session = second;
         loader.observer((changed, gone) -> second.changed());
@@ -219,7 +220,7 @@ public final class ProxyProcess implements AutoCloseable {
                     updates.add(new Loader.Update(received.name(), received.version(), body));
                 }
             }
-            List<String> reasons = loader.apply(type, updates, removed, complete);
+            List<String> reasons = loader.apply(type, updates, removed, complete, push);
             heard.add(type);
             if (heard.contains(XdsType.LISTENER)) {
                 live();
@@ -239,7 +240,7 @@ public final class ProxyProcess implements AutoCloseable {
 
         @Override
         public void onPushCommit(String push) {
-            pushId = push;
+            loader.commit(push);
             SessionClient second = session;
             if (second != null) {
                 second.changed();
@@ -247,10 +248,10 @@ public final class ProxyProcess implements AutoCloseable {
         }
 
         @Override
-        public void onStreamOpened() {}
+        public void onStreamOpened() {
+            loader.streamOpened();
+        }
     }
-
-    private volatile String pushId = "";
 
     /// The listeners' names and the addresses that they are bound to.
     public java.util.Map<String, List<InetSocketAddress>> bound() {
@@ -342,7 +343,7 @@ public final class ProxyProcess implements AutoCloseable {
 
         @Override
         public String pushId() {
-            return pushId;
+            return loader.pushInEffect();
         }
 
         @Override

@@ -3,6 +3,7 @@ package dev.mesh.proxy.load;
 import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
+import dev.mesh.api.decide.RouteAction;
 import dev.mesh.api.decide.RouteTable;
 import dev.mesh.api.decide.VirtualHost;
 import dev.mesh.api.decide.compile.Compiled;
@@ -80,6 +81,14 @@ public final class Loader {
     private @Nullable Observer observer;
     private boolean bootstrapping;
 
+    // Pushes of a control plane that says where they end: one comes in, one waits for its closure.
+    private PushStage incoming = new PushStage();
+    private @Nullable PushStage waiting;
+    private String committed = "";
+    private String waitingPush = "";
+    private volatile String inEffect = "";
+    private Runnable wantedChanged = () -> {};
+
     private static final class ClusterState {
         private @Nullable LiveCluster active;
         private String activeVersion = "";
@@ -142,6 +151,16 @@ public final class Loader {
         observer = to;
     }
 
+    /// @param to told, on the configuration thread, when what is [#wanted] may have changed by time alone
+    public void onWantedChanged(Runnable to) {
+        wantedChanged = to;
+    }
+
+    /// The push that is in effect as a whole; empty if the control plane does not say where pushes end.
+    public String pushInEffect() {
+        return inEffect;
+    }
+
     /// Names that the proxy wants of a type, by what it runs or warms.
     public synchronized Set<String> wanted(XdsType type) {
         var names = new TreeSet<String>();
@@ -155,11 +174,16 @@ public final class Loader {
                         names.add(state.warming.edsName());
                     }
                 });
-            case ROUTE ->
+            case ROUTE -> {
                 listenerStates.values().forEach(state -> {
                     names.addAll(state.routes);
                     names.addAll(state.warmingRoutes);
                 });
+                PushStage staged = waiting;
+                if (staged != null) {
+                    names.addAll(staged.routes());
+                }
+            }
             case CLUSTER, LISTENER, VIRTUAL_HOST, SECRET, PUSH_COMMIT -> {}
         }
         return names;
@@ -220,41 +244,305 @@ public final class Loader {
         settle();
     }
 
-    /// Applies what one response brought.
+    /// Applies what one response brought, or keeps it for the end of its push.
     ///
     /// @param complete whether `updates` is all there is of the type (state of the world)
+    /// @param push the push that this is part of; empty if the control plane does not say
     /// @return every reason to refuse a part of it; the rest is applied
     public synchronized List<String> apply(
-            XdsType type, List<Update> updates, Collection<String> removed, boolean complete) {
+            XdsType type, List<Update> updates, Collection<String> removed, boolean complete, String push) {
         var reasons = new ArrayList<String>();
         var seen = new HashSet<String>();
+        var good = new ArrayList<Update>(updates.size());
         for (Update update : updates) {
-            if (!seen.add(update.name())) {
+            if (seen.add(update.name())) {
+                good.add(update);
+            } else {
                 reasons.add(type.shortName() + " " + update.name() + ": stands twice in one response");
-                continue;
-            }
-            try {
-                one(type, update);
-            } catch (ConfigRejected e) {
-                e.reasons().forEach(reason -> reasons.add(update.name() + ": " + reason));
-                failed(type, update, e);
-            } catch (InvalidProtocolBufferException e) {
-                reasons.add(update.name() + ": not a " + type.typeUrl() + ": " + e.getMessage());
             }
         }
-        var toRemove = new TreeSet<>(removed);
-        if (complete) {
-            entries.getOrDefault(type, Map.of()).values().forEach(entry -> {
-                if (!entry.isStatic() && !seen.contains(entry.name())) {
-                    toRemove.add(entry.name());
-                }
-            });
+        // What belongs to a push that has ended answers a question of ours.
+        if (!committed.isEmpty() && !push.isEmpty() && !push.equals(committed)) {
+            stage(type, good, removed, reasons);
+            return reasons;
         }
-        for (String name : toRemove) {
-            remove(type, name);
+        if (type == XdsType.VIRTUAL_HOST) {
+            virtualHosts(good, removed, reasons);
+        } else {
+            good.forEach(update -> guarded(type, update, reasons));
+            var toRemove = new TreeSet<>(removed);
+            if (complete) {
+                of(type).values().forEach(entry -> {
+                    if (!entry.isStatic() && !seen.contains(entry.name())) {
+                        toRemove.add(entry.name());
+                    }
+                });
+            }
+            toRemove.forEach(name -> remove(type, name));
         }
         settle();
         return reasons;
+    }
+
+    private void guarded(XdsType type, Update update, List<String> reasons) {
+        try {
+            one(type, update);
+        } catch (ConfigRejected e) {
+            e.reasons().forEach(reason -> reasons.add(update.name() + ": " + reason));
+            failed(type, update, e);
+        } catch (InvalidProtocolBufferException e) {
+            reasons.add(update.name() + ": not a " + type.typeUrl() + ": " + e.getMessage());
+        }
+    }
+
+    // ---- pushes ----
+
+    /// A new stream begins. What an earlier one left unfinished goes into effect, for it was accepted.
+    public synchronized void streamOpened() {
+        committed = "";
+        if (!incoming.isEmpty()) {
+            commit("");
+        }
+    }
+
+    /// A push ended: it goes into effect as soon as everything that it needs is there.
+    public synchronized void commit(String push) {
+        committed = push;
+        waitingPush = push;
+        PushStage staged = waiting;
+        if (staged == null) {
+            staged = incoming;
+            waiting = staged;
+            PushStage mine = staged;
+            fetchTimeout(() -> {
+                if (waiting == mine) {
+                    LOGGER.atWarn().addKeyValue("push", waitingPush).log("a push goes into effect incomplete");
+                    activateStage(mine);
+                }
+            });
+        } else {
+            staged.merge(incoming);
+        }
+        incoming = new PushStage();
+        // Clusters first, each with the endpoints that came along.
+        for (Update update : staged.take(XdsType.CLUSTER)) {
+            staged.warms(update.name());
+            late(XdsType.CLUSTER, update, staged);
+        }
+        for (String name : wanted(XdsType.ENDPOINT)) {
+            Update endpoints = staged.update(XdsType.ENDPOINT, name);
+            if (endpoints != null && !assignments.containsKey(name)) {
+                staged.done(XdsType.ENDPOINT, name);
+                late(XdsType.ENDPOINT, endpoints, staged);
+            }
+        }
+        settle();
+    }
+
+    // Checks now, so that the answer can say what is wrong; applies when the push ends.
+    private void stage(XdsType type, List<Update> updates, Collection<String> removed, List<String> reasons) {
+        if (incoming.isEmpty()) {
+            PushStage mine = incoming;
+            fetchTimeout(() -> {
+                if (incoming == mine && !mine.isEmpty()) {
+                    commit(committed); // its end never came
+                }
+            });
+        }
+        for (Update update : updates) {
+            try {
+                check(type, update);
+                if (type != XdsType.VIRTUAL_HOST) {
+                    warming(type, update.name(), update.version());
+                }
+            } catch (ConfigRejected e) {
+                e.reasons().forEach(reason -> reasons.add(update.name() + ": " + reason));
+                failed(type, update, e);
+                incoming.refuse(type, update.name());
+            } catch (InvalidProtocolBufferException e) {
+                reasons.add(update.name() + ": not a " + type.typeUrl() + ": " + e.getMessage());
+                incoming.refuse(type, update.name());
+            }
+        }
+        removed.forEach(name -> incoming.remove(type, name));
+        settle();
+    }
+
+    private void check(XdsType type, Update update) throws ConfigRejected, InvalidProtocolBufferException {
+        switch (type) {
+            case CLUSTER -> {
+                clusterReader.read(unpack(update, Cluster.class));
+                incoming.put(type, update);
+            }
+            case ENDPOINT -> {
+                ClusterReader.hosts(unpack(update, ClusterLoadAssignment.class), ClusterReader.Resolver.LITERALS);
+                incoming.put(type, update);
+            }
+            case LISTENER -> {
+                Listener proto = unpack(update, Listener.class);
+                var context = new Context(proto);
+                listenerReader.read(proto, context);
+                incoming.putListener(update, context.wanted);
+            }
+            case ROUTE -> {
+                RouteConfiguration proto = unpack(update, RouteConfiguration.class);
+                incoming.putRoute(update, compiled(proto), proto);
+            }
+            case VIRTUAL_HOST -> {
+                String route = routeOf(update.name());
+                RouteConfiguration configuration = incoming.configuration(route);
+                if (configuration == null && waiting != null) {
+                    configuration = waiting.configuration(route);
+                }
+                RouteState state = routeStates.get(route);
+                if (configuration == null && state != null) {
+                    configuration = state.slot.configuration;
+                }
+                if (configuration != null) {
+                    compiled(
+                            unpack(update, io.envoyproxy.envoy.config.route.v3.VirtualHost.class), configuration);
+                }
+                incoming.put(type, update);
+            }
+            case SECRET -> throw new ConfigRejected("secrets are not supported");
+            case PUSH_COMMIT -> {}
+        }
+    }
+
+    // Whether everything is there that the listeners and routes of a push need.
+    private boolean closed(PushStage staged) {
+        for (String name : staged.warming()) {
+            ClusterState state = clusterStates.get(name);
+            if (state != null && state.warming != null) {
+                return false;
+            }
+        }
+        if (staged.tables().stream().anyMatch(this::warms)) {
+            return false;
+        }
+        for (String name : staged.routes()) {
+            RouteState state = routeStates.get(name);
+            if ((state == null || !state.slot.ready() || state.waiting != null)
+                    && staged.update(XdsType.ROUTE, name) == null
+                    && !staged.isRefused(XdsType.ROUTE, name)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    // Endpoints, then what sends traffic to them, then what went: nothing is named before it is there, and
+    // nothing goes while it is named.
+    private void activateStage(PushStage staged) {
+        waiting = null;
+        var emptied = new ArrayList<Update>();
+        for (Update update : staged.take(XdsType.ENDPOINT)) {
+            if (hasHosts(update)) {
+                late(XdsType.ENDPOINT, update, staged);
+            } else {
+                emptied.add(update);
+            }
+        }
+        for (Update update : staged.take(XdsType.ROUTE)) {
+            RouteTable table = staged.table(update.name());
+            RouteState state = routeStates.get(update.name());
+            String missing = table == null || state == null || state.slot.get() == null
+                    ? null
+                    : refusedOf(table.clusterNames(), staged);
+            if (missing == null) {
+                late(XdsType.ROUTE, update, staged);
+            } else {
+                heldBack(XdsType.ROUTE, update, missing);
+            }
+        }
+        var reasons = new ArrayList<String>();
+        virtualHosts(heldBack(staged), staged.removed(XdsType.VIRTUAL_HOST), reasons);
+        reasons.forEach(Loader::lateReason);
+        staged.take(XdsType.LISTENER).forEach(update -> late(XdsType.LISTENER, update, staged));
+        emptied.forEach(update -> late(XdsType.ENDPOINT, update, staged));
+        for (XdsType type : List.of(XdsType.LISTENER, XdsType.ROUTE, XdsType.CLUSTER, XdsType.ENDPOINT)) {
+            staged.removed(type).forEach(name -> remove(type, name));
+        }
+        inEffect = waitingPush;
+    }
+
+    // Without the virtual hosts that would name what was refused and have a last good version.
+    private List<Update> heldBack(PushStage staged) {
+        var usable = new ArrayList<Update>();
+        for (Update update : staged.take(XdsType.VIRTUAL_HOST)) {
+            String missing = null;
+            try {
+                RouteState state = routeStates.get(routeOf(update.name()));
+                RouteConfiguration configuration = state == null ? null : state.slot.configuration;
+                if (state != null && configuration != null && state.slot.virtualHosts.containsKey(update.name())) {
+                    var proto = unpack(update, io.envoyproxy.envoy.config.route.v3.VirtualHost.class);
+                    missing = refusedOf(clusterNames(compiled(proto, configuration)), staged);
+                }
+            } catch (ConfigRejected | InvalidProtocolBufferException e) {
+                missing = null; // is refused when it is applied, with its reasons
+            }
+            if (missing == null) {
+                usable.add(update);
+            } else {
+                heldBack(XdsType.VIRTUAL_HOST, update, missing);
+            }
+        }
+        return usable;
+    }
+
+    private void heldBack(XdsType type, Update update, String cluster) {
+        error(
+                type,
+                update.name(),
+                update.version(),
+                "names cluster \"" + cluster + "\", which was refused; the last good version stays");
+    }
+
+    private @Nullable String refusedOf(Set<String> names, PushStage staged) {
+        for (String name : names) {
+            if (staged.isRefused(XdsType.CLUSTER, name) && !clusterStates.containsKey(name)) {
+                return name;
+            }
+        }
+        return null;
+    }
+
+    private static Set<String> clusterNames(VirtualHost host) {
+        var names = new TreeSet<String>();
+        for (var route : host.routes()) {
+            if (route.action() instanceof RouteAction.Forward forward) {
+                switch (forward.clusters()) {
+                    case RouteAction.ClusterSpecifier.Single(String name) -> names.add(name);
+                    case RouteAction.ClusterSpecifier.Weighted weighted ->
+                        weighted.clusters().forEach(cluster -> names.add(cluster.cluster()));
+                    case RouteAction.ClusterSpecifier.FromHeader _ -> {}
+                }
+            }
+        }
+        return names;
+    }
+
+    private static boolean hasHosts(Update endpoints) {
+        try {
+            return unpack(endpoints, ClusterLoadAssignment.class).getEndpointsList().stream()
+                    .anyMatch(locality -> locality.getLbEndpointsCount() > 0);
+        } catch (InvalidProtocolBufferException e) {
+            return false;
+        }
+    }
+
+    // Was good when it was checked; what is wrong only now (a port that is taken) has nobody to be refused to.
+    private void late(XdsType type, Update update, PushStage staged) {
+        var reasons = new ArrayList<String>();
+        guarded(type, update, reasons);
+        if (!reasons.isEmpty()) {
+            staged.refuse(type, update.name());
+            reasons.forEach(Loader::lateReason);
+        }
+    }
+
+    private static void lateReason(String reason) {
+        LOGGER.atError().addKeyValue("reason", reason).log("a resource of an accepted push cannot be used");
     }
 
     private void one(XdsType type, Update update) throws ConfigRejected, InvalidProtocolBufferException {
@@ -263,8 +551,7 @@ public final class Loader {
             case ENDPOINT -> endpoints(update, unpack(update, ClusterLoadAssignment.class));
             case LISTENER -> listener(update, unpack(update, Listener.class));
             case ROUTE -> route(update, unpack(update, RouteConfiguration.class));
-            case VIRTUAL_HOST ->
-                virtualHost(update, unpack(update, io.envoyproxy.envoy.config.route.v3.VirtualHost.class));
+            case VIRTUAL_HOST -> throw new IllegalStateException("virtual hosts come together");
             case SECRET -> throw new ConfigRejected("secrets are not supported");
             case PUSH_COMMIT -> {}
         }
@@ -563,7 +850,7 @@ public final class Loader {
 
     // ---- routes ----
 
-    private void route(Update update, RouteConfiguration proto) throws ConfigRejected {
+    private RouteTable compiled(RouteConfiguration proto) throws ConfigRejected {
         var table = switch (RouteCompiler.compile(proto)) {
             case Compiled.Ok<RouteTable>(RouteTable compiled) -> compiled;
             case Compiled.Rejected<RouteTable>(List<String> reasons) -> throw new ConfigRejected(reasons);
@@ -572,6 +859,25 @@ public final class Loader {
         if (!unusable.isEmpty()) {
             throw new ConfigRejected(unusable);
         }
+        return table;
+    }
+
+    private VirtualHost compiled(
+            io.envoyproxy.envoy.config.route.v3.VirtualHost proto, RouteConfiguration configuration)
+            throws ConfigRejected {
+        var host = switch (RouteCompiler.compileVirtualHost(proto, configuration)) {
+            case Compiled.Ok<VirtualHost>(VirtualHost compiled) -> compiled;
+            case Compiled.Rejected<VirtualHost>(List<String> reasons) -> throw new ConfigRejected(reasons);
+        };
+        var unusable = PerRouteConfigs.check(host, httpFilters);
+        if (!unusable.isEmpty()) {
+            throw new ConfigRejected(unusable);
+        }
+        return host;
+    }
+
+    private void route(Update update, RouteConfiguration proto) throws ConfigRejected {
+        RouteTable table = compiled(proto);
         RouteState state = routeStates.computeIfAbsent(proto.getName(), any -> new RouteState());
         RouteTable merged;
         try {
@@ -590,49 +896,109 @@ public final class Loader {
         offer(proto.getName(), state, merged, update.version(), update.body());
     }
 
-    private void virtualHost(Update update, io.envoyproxy.envoy.config.route.v3.VirtualHost proto)
-            throws ConfigRejected {
-        // <route configuration>/<host>; a host's name has no slash, a route configuration's may.
-        int slash = update.name().lastIndexOf('/');
+    // <route configuration>/<host>; a host's name has no slash, a route configuration's may.
+    private static String routeOf(String virtualHost) throws ConfigRejected {
+        int slash = virtualHost.lastIndexOf('/');
         if (slash < 0) {
-            throw new ConfigRejected("\"" + update.name() + "\" (expected: <route configuration>/<host>)");
+            throw new ConfigRejected("\"" + virtualHost + "\" (expected: <route configuration>/<host>)");
         }
-        RouteState state = routeStates.get(update.name().substring(0, slash));
-        RouteConfiguration configuration = state == null ? null : state.slot.configuration;
-        if (state == null || configuration == null || !configuration.hasVhds()) {
-            return; // nobody wants it
+        return virtualHost.substring(0, slash);
+    }
+
+    private record Incoming(Update update, VirtualHost host) {}
+
+    // Those of one route configuration change together: a domain may move from one to another.
+    private void virtualHosts(List<Update> updates, Collection<String> removed, List<String> reasons) {
+        var changedBy = new TreeMap<String, List<Incoming>>();
+        var removedBy = new TreeMap<String, Set<String>>();
+        for (Update update : updates) {
+            try {
+                String route = routeOf(update.name());
+                RouteState state = routeStates.get(route);
+                RouteConfiguration configuration = state == null ? null : state.slot.configuration;
+                if (configuration != null && configuration.hasVhds()) { // else nobody wants it
+                    var proto = unpack(update, io.envoyproxy.envoy.config.route.v3.VirtualHost.class);
+                    changedBy
+                            .computeIfAbsent(route, any -> new ArrayList<>())
+                            .add(new Incoming(update, compiled(proto, configuration)));
+                }
+            } catch (ConfigRejected e) {
+                refused(update, e, reasons);
+            } catch (InvalidProtocolBufferException e) {
+                reasons.add(update.name() + ": not a virtual host: " + e.getMessage());
+            }
         }
-        var host = switch (RouteCompiler.compileVirtualHost(proto, configuration)) {
-            case Compiled.Ok<VirtualHost>(VirtualHost compiled) -> compiled;
-            case Compiled.Rejected<VirtualHost>(List<String> reasons) -> throw new ConfigRejected(reasons);
-        };
-        var unusable = PerRouteConfigs.check(host, httpFilters);
-        if (!unusable.isEmpty()) {
-            throw new ConfigRejected(unusable);
+        for (String name : removed) {
+            int slash = name.lastIndexOf('/');
+            if (slash >= 0) {
+                removedBy
+                        .computeIfAbsent(name.substring(0, slash), any -> new TreeSet<>())
+                        .add(name);
+            }
+        }
+        var routes = new TreeSet<>(changedBy.keySet());
+        routes.addAll(removedBy.keySet());
+        for (String route : routes) {
+            RouteState state = routeStates.get(route);
+            if (state != null) {
+                changeHosts(
+                        route,
+                        state,
+                        changedBy.getOrDefault(route, List.of()),
+                        removedBy.getOrDefault(route, Set.of()),
+                        reasons);
+            }
+        }
+    }
+
+    private void refused(Update update, ConfigRejected why, List<String> reasons) {
+        why.reasons().forEach(reason -> reasons.add(update.name() + ": " + reason));
+        failed(XdsType.VIRTUAL_HOST, update, why);
+    }
+
+    private void changeHosts(
+            String route, RouteState state, List<Incoming> changed, Set<String> removed, List<String> reasons) {
+        state.slot.hostsKnown = true;
+        var names = new ArrayList<String>();
+        for (String name : removed) {
+            VirtualHost host = state.slot.virtualHosts.remove(name);
+            if (host != null) {
+                names.add(host.name());
+            }
+            forget(XdsType.VIRTUAL_HOST, name);
         }
         RouteTable current = state.waiting != null ? state.waiting : state.slot.get();
         if (current == null) {
             current = state.slot.base;
         }
-        if (current == null) {
+        if (current == null || (changed.isEmpty() && names.isEmpty())) {
             return;
         }
+        var taken = new ArrayList<Incoming>();
+        RouteTable next;
         try {
-            RouteTable next = current.withVirtualHosts(List.of(host), List.of());
-            state.slot.virtualHosts.put(update.name(), host);
-            state.slot.hostsKnown = true;
-            Any body = state.waitingBody != null ? state.waitingBody : state.body;
-            if (body != null) {
-                offer(
-                        configuration.getName(),
-                        state,
-                        next,
-                        state.waiting != null ? state.waitingVersion : state.version,
-                        body);
+            next = current.withVirtualHosts(
+                    changed.stream().map(Incoming::host).toList(), names);
+            taken.addAll(changed);
+        } catch (IllegalArgumentException together) {
+            // One of them stands in the way; which one shows when they are added one by one.
+            next = current.withVirtualHosts(List.of(), names);
+            for (Incoming one : changed) {
+                try {
+                    next = next.withVirtualHosts(List.of(one.host), List.of());
+                    taken.add(one);
+                } catch (IllegalArgumentException e) {
+                    refused(one.update, new ConfigRejected(String.valueOf(e.getMessage())), reasons);
+                }
             }
-            record(XdsType.VIRTUAL_HOST, update.name(), update.version(), update.body(), "");
-        } catch (IllegalArgumentException e) {
-            throw new ConfigRejected(String.valueOf(e.getMessage()));
+        }
+        for (Incoming one : taken) {
+            state.slot.virtualHosts.put(one.update.name(), one.host);
+            record(XdsType.VIRTUAL_HOST, one.update.name(), one.update.version(), one.update.body(), "");
+        }
+        Any body = state.waitingBody != null ? state.waitingBody : state.body;
+        if (body != null) {
+            offer(route, state, next, state.waiting != null ? state.waitingVersion : state.version, body);
         }
     }
 
@@ -721,30 +1087,8 @@ public final class Loader {
                     forget(type, name);
                 }
             }
-            case VIRTUAL_HOST -> removeVirtualHost(name);
-            case SECRET, PUSH_COMMIT -> forget(type, name);
+            case VIRTUAL_HOST, SECRET, PUSH_COMMIT -> forget(type, name);
         }
-    }
-
-    private void removeVirtualHost(String name) {
-        int slash = name.lastIndexOf('/');
-        RouteState state = slash < 0 ? null : routeStates.get(name.substring(0, slash));
-        if (state == null) {
-            return;
-        }
-        state.slot.hostsKnown = true;
-        VirtualHost host = state.slot.virtualHosts.remove(name);
-        if (host == null) {
-            return;
-        }
-        if (state.waiting != null) {
-            state.waiting = state.waiting.withVirtualHosts(List.of(), List.of(host.name()));
-        }
-        RouteTable current = state.slot.get();
-        if (current != null) {
-            state.slot.publish(current.withVirtualHosts(List.of(), List.of(host.name())));
-        }
-        forget(XdsType.VIRTUAL_HOST, name);
     }
 
     private void dropCluster(String name) {
@@ -771,6 +1115,10 @@ public final class Loader {
 
     // Activates what waited for something that has come, then tells who listens.
     private void settle() {
+        PushStage staged = waiting;
+        if (staged != null && closed(staged)) {
+            activateStage(staged);
+        }
         routeStates.forEach((name, state) -> {
             RouteTable waiting = state.waiting;
             if (waiting != null && !warms(waiting)) {
@@ -837,6 +1185,7 @@ public final class Loader {
                         action.run();
                         settle();
                     }
+                    wantedChanged.run();
                 },
                 FETCH_TIMEOUT_SECONDS,
                 TimeUnit.SECONDS);
@@ -885,7 +1234,7 @@ public final class Loader {
                         old.version(),
                         old.body(),
                         old.since(),
-                        old.warmingVersion(),
+                        old.warmingVersion().equals(version) ? "" : old.warmingVersion(),
                         reason,
                         version);
         of(type).put(name, entry);

@@ -19,6 +19,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -36,6 +37,7 @@ final class FakeControlPlane extends AggregatedDiscoveryServiceGrpc.AggregatedDi
     private final List<DiscoveryRequest> requests = new ArrayList<>();
     private final List<DeltaDiscoveryRequest> deltaRequests = new ArrayList<>();
     private final List<Session<?>> sessions = new ArrayList<>();
+    private final Set<XdsType> held = EnumSet.noneOf(XdsType.class);
     private @Nullable String push;
     private int streams;
     private long nonces;
@@ -77,6 +79,16 @@ final class FakeControlPlane extends AggregatedDiscoveryServiceGrpc.AggregatedDi
     /// Ends the push.
     synchronized void commit() {
         sessions.forEach(Session::commit);
+    }
+
+    /// Answers nothing of a type until [#release].
+    synchronized void hold(XdsType type) {
+        held.add(type);
+    }
+
+    synchronized void release(XdsType type) {
+        held.remove(type);
+        sessions.forEach(session -> session.publish(type));
     }
 
     /// Breaks all streams.
@@ -262,6 +274,9 @@ final class FakeControlPlane extends AggregatedDiscoveryServiceGrpc.AggregatedDi
         }
 
         private void send(XdsType type, Set<String> wanted) {
+            if (held.contains(type)) {
+                return;
+            }
             var response = DeltaDiscoveryResponse.newBuilder()
                     .setTypeUrl(type.typeUrl())
                     .setSystemVersionInfo(push == null ? "" : push);
