@@ -74,6 +74,9 @@ final class DeltaSession implements ClientSession<DeltaDiscoveryRequest, DeltaDi
         }
         boolean changed = subscribe(type, subscription, request, first);
         changed |= unsubscribe(subscription, request);
+        if (type == XdsType.ROUTE) {
+            forgetHosts(request.getResourceNamesUnsubscribeList());
+        }
         if (type == XdsType.PUSH_COMMIT) {
             return first ? commit(view) : List.of();
         }
@@ -82,6 +85,11 @@ final class DeltaSession implements ClientSession<DeltaDiscoveryRequest, DeltaDi
         }
         var responses = new ArrayList<DeltaDiscoveryResponse>();
         addIfAny(responses, response(type, subscription, view, true, true, first));
+        Subscription hosts = subscriptions.get(XdsType.VIRTUAL_HOST);
+        if (type == XdsType.ROUTE && hosts != null && hosts.wildcard) {
+            // A new route configuration widens what the wildcard of virtual hosts covers.
+            addIfAny(responses, response(XdsType.VIRTUAL_HOST, hosts, view, true, true, false));
+        }
         return responses;
     }
 
@@ -109,6 +117,15 @@ final class DeltaSession implements ClientSession<DeltaDiscoveryRequest, DeltaDi
             }
         }
         return changed;
+    }
+
+    // Without its route configuration a client drops the virtual hosts too.
+    private void forgetHosts(Collection<String> routes) {
+        Subscription hosts = subscriptions.get(XdsType.VIRTUAL_HOST);
+        if (hosts != null) {
+            hosts.sent.keySet().removeIf(name -> routes.contains(routeOf(name)));
+            hosts.absent.removeIf(name -> routes.contains(routeOf(name)));
+        }
     }
 
     private static boolean unsubscribe(Subscription subscription, DeltaDiscoveryRequest request) {

@@ -228,6 +228,23 @@ class DeltaSessionTest {
     }
 
     @Test
+    void aRouteThatIsAskedForLaterBringsItsVirtualHosts() {
+        var view = view("p1", "ROUTE 80 1", "ROUTE 81 1", "VIRTUAL_HOST 80/a 1", "VIRTUAL_HOST 81/b 1");
+        session.onRequest(XdsType.ROUTE, request(XdsType.ROUTE, "80").build(), view);
+        session.onRequest(XdsType.VIRTUAL_HOST, request(XdsType.VIRTUAL_HOST).build(), view);
+        for (int i = 0; i < 2; i++) {
+            var responses = session.onRequest(
+                    XdsType.ROUTE, request(XdsType.ROUTE, "81").build(), view);
+            assertThat(responses).hasSize(2);
+            assertThat(names(responses.getLast())).containsExactly("81/b@1");
+            session.onRequest(
+                    XdsType.ROUTE,
+                    request(XdsType.ROUTE).addResourceNamesUnsubscribe("81").build(),
+                    view);
+        }
+    }
+
+    @Test
     void aRouteWithoutVirtualHostsIsSaidToHaveNone() {
         var view = view("p1", "ROUTE 80 1");
         session.onRequest(XdsType.ROUTE, request(XdsType.ROUTE, "80").build(), view);

@@ -399,8 +399,7 @@ public final class Loader {
                     configuration = state.slot.configuration;
                 }
                 if (configuration != null) {
-                    compiled(
-                            unpack(update, io.envoyproxy.envoy.config.route.v3.VirtualHost.class), configuration);
+                    compiled(unpack(update, io.envoyproxy.envoy.config.route.v3.VirtualHost.class), configuration);
                 }
                 incoming.put(type, update);
             }
@@ -977,8 +976,7 @@ public final class Loader {
         var taken = new ArrayList<Incoming>();
         RouteTable next;
         try {
-            next = current.withVirtualHosts(
-                    changed.stream().map(Incoming::host).toList(), names);
+            next = current.withVirtualHosts(changed.stream().map(Incoming::host).toList(), names);
             taken.addAll(changed);
         } catch (IllegalArgumentException together) {
             // One of them stands in the way; which one shows when they are added one by one.

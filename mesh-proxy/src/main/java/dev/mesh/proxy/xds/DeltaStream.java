@@ -127,6 +127,12 @@ final class DeltaStream implements AdsStream {
             request.putAllInitialResourceVersions(versions);
         }
         less.forEach(versions::remove);
+        if (type == XdsType.ROUTE) {
+            // The virtual hosts of a route configuration go with it.
+            known.versions(XdsType.VIRTUAL_HOST)
+                    .keySet()
+                    .removeIf(host -> less.stream().anyMatch(route -> host.startsWith(route + "/")));
+        }
         have.addAll(more);
         less.forEach(have::remove);
         requests.onNext(request.build());

@@ -177,10 +177,13 @@ class PushTest {
     @Test
     void aRouteThatNamesARefusedClusterStaysAsItWas() {
         plane.begin("p2");
-        plane.put(XdsType.CLUSTER, "bad", Cluster.newBuilder()
-                        .setName("bad")
-                        .setType(Cluster.DiscoveryType.LOGICAL_DNS)
-                        .build())
+        plane.put(
+                        XdsType.CLUSTER,
+                        "bad",
+                        Cluster.newBuilder()
+                                .setName("bad")
+                                .setType(Cluster.DiscoveryType.LOGICAL_DNS)
+                                .build())
                 .put(XdsType.ROUTE, "routes", routes("routes", "bad"))
                 .put(XdsType.LISTENER, "second", listener("second", "more"))
                 .put(XdsType.ROUTE, "more", routes("more", "a"));
