@@ -1,6 +1,7 @@
 package dev.mesh.api.k8s;
 
 import dev.mesh.api.object.Spec;
+import dev.mesh.api.shape.IntOrText;
 import dev.mesh.api.shape.Required;
 import dev.mesh.api.shape.Unused;
 import java.util.List;

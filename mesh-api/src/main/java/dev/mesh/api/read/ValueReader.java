@@ -1,7 +1,7 @@
 package dev.mesh.api.read;
 
 import dev.mesh.api.finding.Finding;
-import dev.mesh.api.k8s.IntOrText;
+import dev.mesh.api.shape.IntOrText;
 import dev.mesh.api.shape.Shape;
 import dev.mesh.api.shape.TimeSpans;
 import java.lang.reflect.InvocationTargetException;

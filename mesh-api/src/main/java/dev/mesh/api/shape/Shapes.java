@@ -1,6 +1,5 @@
 package dev.mesh.api.shape;
 
-import dev.mesh.api.k8s.IntOrText;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.RecordComponent;

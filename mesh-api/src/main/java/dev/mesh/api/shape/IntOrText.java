@@ -1,4 +1,4 @@
-package dev.mesh.api.k8s;
+package dev.mesh.api.shape;
 
 /// A value that may be written as a number or as text, such as a target port.
 ///
