@@ -3,6 +3,7 @@ package dev.mesh.api.read;
 import dev.mesh.api.finding.Finding;
 import dev.mesh.api.finding.ResourceRef;
 import dev.mesh.api.finding.SourcePosition;
+import dev.mesh.api.validate.Validator;
 import dev.mesh.api.object.MeshObject;
 import dev.mesh.api.object.Metadata;
 import dev.mesh.api.object.Spec;
@@ -144,7 +145,12 @@ public final class ObjectReader {
                 ? values.record(SHAPES.ofRecord(known.get().type()), emptyMapping(), "spec")
                 : values.record(SHAPES.ofRecord(known.get().type()), specNode, "spec");
         if (spec instanceof Spec read && errors() == before) {
-            objects.add(new MeshObject(ref, apiVersion, metadata(metadata), read, position, places));
+            var object = new MeshObject(ref, apiVersion, metadata(metadata), read, position, places);
+            var wrong = Validator.validate(object);
+            findings.addAll(wrong);
+            if (wrong.stream().noneMatch(finding -> finding.severity() == Finding.Severity.ERROR)) {
+                objects.add(object);
+            }
         }
     }
 
