@@ -71,7 +71,8 @@ final class DestinationRuleRules {
         String at = path + ".consistentHash";
         if (hash.key() == null) {
             check.error(
-                    at, "nothing to hash (expected: httpHeaderName, httpCookie, useSourceIp or httpQueryParameterName)");
+                    at,
+                    "nothing to hash (expected: httpHeaderName, httpCookie, useSourceIp or httpQueryParameterName)");
         }
         if (hash.key() instanceof LoadBalancer.HashKey.Header(String name)) {
             check.headerName(at + ".httpHeaderName", name);
@@ -148,7 +149,8 @@ final class DestinationRuleRules {
         switch (tls.mode()) {
             case MUTUAL -> {
                 if (tls.credentialName().isEmpty()
-                        && (tls.clientCertificate().isEmpty() || tls.privateKey().isEmpty())) {
+                        && (tls.clientCertificate().isEmpty()
+                                || tls.privateKey().isEmpty())) {
                     check.error(path, "MUTUAL without clientCertificate and privateKey, or credentialName");
                 }
                 if (files && !tls.credentialName().isEmpty()) {

@@ -72,19 +72,24 @@ final class GatewayRules {
             return;
         }
         if (!wants) {
-            if (!tls.httpsRedirect() || !tls.serverCertificate().isEmpty() || !tls.credentialName().isEmpty()) {
+            if (!tls.httpsRedirect()
+                    || !tls.serverCertificate().isEmpty()
+                    || !tls.credentialName().isEmpty()) {
                 check.error(
-                        path + ".tls", "with protocol " + protocol + " (expected: HTTPS or TLS, or httpsRedirect alone)");
+                        path + ".tls",
+                        "with protocol " + protocol + " (expected: HTTPS or TLS, or httpsRedirect alone)");
             }
             return;
         }
-        boolean named = !tls.credentialName().isEmpty() || !tls.credentialNames().isEmpty();
+        boolean named =
+                !tls.credentialName().isEmpty() || !tls.credentialNames().isEmpty();
         boolean files = !tls.tlsCertificates().isEmpty()
                 || (!tls.serverCertificate().isEmpty() && !tls.privateKey().isEmpty());
         switch (tls.mode()) {
             case SIMPLE, OPTIONAL_MUTUAL -> {
                 if (!named && !files) {
-                    check.error(path + ".tls", tls.mode() + " without serverCertificate and privateKey, or credentialName");
+                    check.error(
+                            path + ".tls", tls.mode() + " without serverCertificate and privateKey, or credentialName");
                 }
             }
             case MUTUAL -> {

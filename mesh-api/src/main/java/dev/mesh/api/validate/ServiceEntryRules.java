@@ -30,13 +30,16 @@ final class ServiceEntryRules {
         if (spec.workloadSelector() != null && !spec.endpoints().isEmpty()) {
             check.error("spec.workloadSelector", "beside endpoints (expected: one of them)");
         }
-        if (spec.resolution() == ServiceEntry.Resolution.NONE && !spec.endpoints().isEmpty()) {
+        if (spec.resolution() == ServiceEntry.Resolution.NONE
+                && !spec.endpoints().isEmpty()) {
             check.error("spec.endpoints", "with resolution NONE (expected: STATIC or DNS)");
         }
         boolean dns = spec.resolution() != ServiceEntry.Resolution.NONE
                 && spec.resolution() != ServiceEntry.Resolution.STATIC;
         for (int i = 0; i < spec.hosts().size(); i++) {
-            if (dns && spec.hosts().get(i).startsWith("*") && spec.endpoints().isEmpty()
+            if (dns
+                    && spec.hosts().get(i).startsWith("*")
+                    && spec.endpoints().isEmpty()
                     && spec.resolution() != ServiceEntry.Resolution.DYNAMIC_DNS) {
                 check.error(
                         "spec.hosts[" + i + "]",
@@ -72,8 +75,9 @@ final class ServiceEntryRules {
         String address = entry.address();
         if (address.isEmpty()) {
             if (entry.network().isEmpty()) {
-                check.error(path + ".address", "missing (expected: an IP address" + (names ? ", a DNS name" : "")
-                        + " or unix:///path)");
+                check.error(
+                        path + ".address",
+                        "missing (expected: an IP address" + (names ? ", a DNS name" : "") + " or unix:///path)");
             }
         } else if (address.startsWith("unix://")) {
             if (!entry.ports().isEmpty()) {

@@ -12,7 +12,9 @@ final class SidecarRules {
     }
 
     void check(Sidecar spec) {
-        if (spec.egress().isEmpty() && spec.ingress().isEmpty() && spec.outboundTrafficPolicy() == null
+        if (spec.egress().isEmpty()
+                && spec.ingress().isEmpty()
+                && spec.outboundTrafficPolicy() == null
                 && spec.inboundConnectionPool() == null) {
             check.error("spec", "nothing in it (expected: egress, ingress or outboundTrafficPolicy)");
         }
@@ -60,8 +62,7 @@ final class SidecarRules {
                 && Integer.parseInt(port) <= 65535
                 && (host.equals("127.0.0.1") || host.equals("0.0.0.0") || host.equals("[::1]") || host.equals("[::]"));
         if (!fine) {
-            check.error(
-                    path, "\"" + endpoint + "\" (expected: 127.0.0.1:PORT, 0.0.0.0:PORT or unix:///path)");
+            check.error(path, "\"" + endpoint + "\" (expected: 127.0.0.1:PORT, 0.0.0.0:PORT or unix:///path)");
         }
     }
 }

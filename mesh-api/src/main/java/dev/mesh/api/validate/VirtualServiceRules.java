@@ -61,10 +61,16 @@ final class VirtualServiceRules {
     void check(VirtualService spec) {
         boolean delegate = spec.hosts().isEmpty();
         hosts(spec);
-        if (delegate && (spec.http().isEmpty() || !spec.tls().isEmpty() || !spec.tcp().isEmpty())) {
+        if (delegate
+                && (spec.http().isEmpty()
+                        || !spec.tls().isEmpty()
+                        || !spec.tcp().isEmpty())) {
             check.error("spec.hosts", "empty (expected: at least one; only a delegate with http alone has none)");
         }
-        if (!delegate && spec.http().isEmpty() && spec.tls().isEmpty() && spec.tcp().isEmpty()) {
+        if (!delegate
+                && spec.http().isEmpty()
+                && spec.tls().isEmpty()
+                && spec.tcp().isEmpty()) {
             check.error("spec", "no rules (expected: http, tls or tcp)");
         }
         for (int i = 0; i < spec.gateways().size(); i++) {
@@ -93,7 +99,8 @@ final class VirtualServiceRules {
             String path = "spec.hosts[" + i + "]";
             check.host(path, host, true);
             if (host.equals("*") && mesh) {
-                check.error(path, "\"*\" (expected: names, since the rules hold for the mesh and not for a gateway alone)");
+                check.error(
+                        path, "\"*\" (expected: names, since the rules hold for the mesh and not for a gateway alone)");
             }
             if (!seen.add(host)) {
                 check.error(path, "\"" + host + "\" stands twice");
@@ -190,12 +197,11 @@ final class VirtualServiceRules {
         each(path + ".withoutHeaders", match.withoutHeaders(), true);
         each(path + ".queryParams", match.queryParams(), false);
         check.optionalPort(path + ".port", match.port());
-        String uri =
-                switch (match.uri()) {
-                    case StringMatch.Exact(String exact) -> exact;
-                    case StringMatch.Prefix(String prefix) -> prefix;
-                    case null, default -> "/";
-                };
+        String uri = switch (match.uri()) {
+            case StringMatch.Exact(String exact) -> exact;
+            case StringMatch.Prefix(String prefix) -> prefix;
+            case null, default -> "/";
+        };
         if (!uri.isEmpty() && !uri.startsWith("/") && !uri.equals("*")) {
             check.add(
                     Finding.Code.UNREACHABLE_RULE,
@@ -255,7 +261,8 @@ final class VirtualServiceRules {
         check.atLeastZero(path + ".attempts", retries.attempts());
         check.positive(path + ".perTryTimeout", retries.perTryTimeout());
         check.positive(path + ".backoff", retries.backoff());
-        if (retries.attempts() == 0 && (retries.perTryTimeout() != null || !retries.retryOn().isEmpty())) {
+        if (retries.attempts() == 0
+                && (retries.perTryTimeout() != null || !retries.retryOn().isEmpty())) {
             check.error(path, "attempts is 0, which switches retries off (expected: nothing beside it)");
         }
         for (String word : retries.retryOn().split(",", -1)) {
@@ -379,7 +386,8 @@ final class VirtualServiceRules {
     private void destinations(String path, List<VirtualService.RouteDestination> destinations) {
         long total = 0;
         for (int i = 0; i < destinations.size(); i++) {
-            check.destination(path + "[" + i + "].destination", destinations.get(i).destination());
+            check.destination(
+                    path + "[" + i + "].destination", destinations.get(i).destination());
             check.atLeastZero(path + "[" + i + "].weight", destinations.get(i).weight());
             total += destinations.get(i).weight();
         }

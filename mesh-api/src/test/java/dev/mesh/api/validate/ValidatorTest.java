@@ -27,13 +27,15 @@ class ValidatorTest {
                           http:
                           - route: [{destination: {host: web}}]
                         """, List.of("spec.hosts[0]: \"*\" (expected: names")),
-                Arguments.of("""
+                Arguments.of(
+                        """
                         kind: VirtualService
                         spec:
                           hosts: ['a b', web, web]
                           http:
                           - route: [{destination: {host: web}}]
-                        """, List.of("spec.hosts[0]: \"a b\" (expected: a DNS name", "spec.hosts[2]: \"web\" stands twice")),
+                        """,
+                        List.of("spec.hosts[0]: \"a b\" (expected: a DNS name", "spec.hosts[2]: \"web\" stands twice")),
                 Arguments.of("""
                         kind: VirtualService
                         spec:
@@ -41,13 +43,17 @@ class ValidatorTest {
                           http:
                           - {}
                         """, List.of("spec.http[0]: nothing to do (expected: exactly one of")),
-                Arguments.of("""
+                Arguments.of(
+                        """
                         kind: VirtualService
                         spec:
                           hosts: [web]
                           http:
                           - {redirect: {uri: /a, redirectCode: 200}, route: [{destination: {host: web}}]}
-                        """, List.of("spec.http[0]: 2 of route, redirect", "spec.http[0].redirect.redirectCode: 200 (expected: 301")),
+                        """,
+                        List.of(
+                                "spec.http[0]: 2 of route, redirect",
+                                "spec.http[0].redirect.redirectCode: 200 (expected: 301")),
                 Arguments.of("""
                         kind: VirtualService
                         spec:
@@ -69,13 +75,15 @@ class ValidatorTest {
                           http:
                           - {match: [{uri: {regex: '('}}], route: [{destination: {host: web}}]}
                         """, List.of("spec.http[0].match[0].uri.regex: \"(\" (expected: an RE2 expression")),
-                Arguments.of("""
+                Arguments.of(
+                        """
                         kind: VirtualService
                         spec:
                           hosts: [web]
                           http:
                           - {match: [{headers: {'a b': {exact: x}}}], route: [{destination: {host: web}}]}
-                        """, List.of("spec.http[0].match[0].headers[\"a b\"]: \"a b\" (expected: the name of a header")),
+                        """,
+                        List.of("spec.http[0].match[0].headers[\"a b\"]: \"a b\" (expected: the name of a header")),
                 Arguments.of("""
                         kind: VirtualService
                         spec:
@@ -97,13 +105,17 @@ class ValidatorTest {
                           http:
                           - {retries: {attempts: 1, retryOn: 'sometimes,5xx,503'}, route: [{destination: {host: web}}]}
                         """, List.of("spec.http[0].retries.retryOn: \"sometimes\" (expected: a status code")),
-                Arguments.of("""
+                Arguments.of(
+                        """
                         kind: VirtualService
                         spec:
                           hosts: [web]
                           http:
                           - {fault: {abort: {httpStatus: 700, percentage: {value: 101}}}, route: [{destination: {host: web}}]}
-                        """, List.of("spec.http[0].fault.abort.percentage.value: 101.0 (expected: 0-100)", "spec.http[0].fault.abort.httpStatus: 700 (expected: 200-599)")),
+                        """,
+                        List.of(
+                                "spec.http[0].fault.abort.percentage.value: 101.0 (expected: 0-100)",
+                                "spec.http[0].fault.abort.httpStatus: 700 (expected: 200-599)")),
                 Arguments.of("""
                         kind: VirtualService
                         spec:
@@ -111,13 +123,17 @@ class ValidatorTest {
                           http:
                           - {fault: {delay: {percentage: {value: 1}}}, route: [{destination: {host: web}}]}
                         """, List.of("spec.http[0].fault.delay: no fixedDelay")),
-                Arguments.of("""
+                Arguments.of(
+                        """
                         kind: VirtualService
                         spec:
                           hosts: [web]
                           http:
                           - {directResponse: {status: 99, body: {bytes: '***'}}}
-                        """, List.of("spec.http[0].directResponse.status: 99 (expected: 200-599)", "spec.http[0].directResponse.body.bytes: no Base64")),
+                        """,
+                        List.of(
+                                "spec.http[0].directResponse.status: 99 (expected: 200-599)",
+                                "spec.http[0].directResponse.body.bytes: no Base64")),
                 Arguments.of("""
                         kind: VirtualService
                         spec:
@@ -125,13 +141,17 @@ class ValidatorTest {
                           http:
                           - {headers: {request: {set: {x-a: "a\\nb"}}}, route: [{destination: {host: web}}]}
                         """, List.of("spec.http[0].headers.request.set[\"x-a\"]: has a line break")),
-                Arguments.of("""
+                Arguments.of(
+                        """
                         kind: VirtualService
                         spec:
                           hosts: [web]
                           http:
                           - {mirror: {host: web}, mirrors: [{destination: {host: web}}], route: [{destination: {host: web, port: {number: 70000}}}]}
-                        """, List.of("spec.http[0].route[0].destination.port.number: 70000 (expected: 1-65535)", "spec.http[0].mirrors: beside mirror")),
+                        """,
+                        List.of(
+                                "spec.http[0].route[0].destination.port.number: 70000 (expected: 1-65535)",
+                                "spec.http[0].mirrors: beside mirror")),
                 Arguments.of("""
                         kind: VirtualService
                         spec:
@@ -154,24 +174,36 @@ class ValidatorTest {
                           host: web
                           subsets: [{name: a}, {name: a}]
                         """, List.of("spec.subsets[1].name: \"a\" stands twice")),
-                Arguments.of("""
+                Arguments.of(
+                        """
                         kind: DestinationRule
                         spec:
                           host: web
                           trafficPolicy: {loadBalancer: {consistentHash: {maglev: {tableSize: 100}}}}
-                        """, List.of("spec.trafficPolicy.loadBalancer.consistentHash: nothing to hash", "maglev.tableSize: 100 (expected: a prime number")),
-                Arguments.of("""
+                        """,
+                        List.of(
+                                "spec.trafficPolicy.loadBalancer.consistentHash: nothing to hash",
+                                "maglev.tableSize: 100 (expected: a prime number")),
+                Arguments.of(
+                        """
                         kind: DestinationRule
                         spec:
                           host: web
                           trafficPolicy: {connectionPool: {tcp: {maxConnections: -1, connectTimeout: 0s}}}
-                        """, List.of("spec.trafficPolicy.connectionPool.tcp.maxConnections: -1 (expected: 0 or more)", "connectTimeout: PT0S (expected: 1ms or more)")),
-                Arguments.of("""
+                        """,
+                        List.of(
+                                "spec.trafficPolicy.connectionPool.tcp.maxConnections: -1 (expected: 0 or more)",
+                                "connectTimeout: PT0S (expected: 1ms or more)")),
+                Arguments.of(
+                        """
                         kind: DestinationRule
                         spec:
                           host: web
                           trafficPolicy: {outlierDetection: {maxEjectionPercent: 101, interval: 0s}}
-                        """, List.of("spec.trafficPolicy.outlierDetection.interval", "spec.trafficPolicy.outlierDetection.maxEjectionPercent: 101.0 (expected: 0-100)")),
+                        """,
+                        List.of(
+                                "spec.trafficPolicy.outlierDetection.interval",
+                                "spec.trafficPolicy.outlierDetection.maxEjectionPercent: 101.0 (expected: 0-100)")),
                 Arguments.of("""
                         kind: DestinationRule
                         spec:
@@ -184,13 +216,18 @@ class ValidatorTest {
                           host: web
                           trafficPolicy: {portLevelSettings: [{loadBalancer: {simple: RANDOM}}]}
                         """, List.of("spec.trafficPolicy.portLevelSettings[0].port: missing")),
-                Arguments.of("""
+                Arguments.of(
+                        """
                         kind: Gateway
                         spec:
                           selector: {a: b}
                           servers:
                           - {port: {number: 0, name: http, protocol: HTPP}, hosts: [a/b/c]}
-                        """, List.of("spec.servers[0].port.number: 0 (expected: 1-65535)", "spec.servers[0].port.protocol: \"HTPP\" (expected: of", "spec.servers[0].hosts[0]: \"b/c\"")),
+                        """,
+                        List.of(
+                                "spec.servers[0].port.number: 0 (expected: 1-65535)",
+                                "spec.servers[0].port.protocol: \"HTPP\" (expected: of",
+                                "spec.servers[0].hosts[0]: \"b/c\"")),
                 Arguments.of("""
                         kind: Gateway
                         spec:
@@ -212,12 +249,17 @@ class ValidatorTest {
                           servers:
                           - {port: {number: 80, name: http, protocol: HTTP}, hosts: ['*'], tls: {mode: SIMPLE}}
                         """, List.of("spec.servers[0].tls: with protocol HTTP")),
-                Arguments.of("""
+                Arguments.of(
+                        """
                         kind: ServiceEntry
                         spec:
                           hosts: ['*']
                           ports: [{number: 80, name: http}, {number: 80, name: http}]
-                        """, List.of("spec.hosts[0]: \"*\"", "spec.ports[1].number: 80 stands twice", "spec.ports[1].name: \"http\" stands twice")),
+                        """,
+                        List.of(
+                                "spec.hosts[0]: \"*\"",
+                                "spec.ports[1].number: 80 stands twice",
+                                "spec.ports[1].name: \"http\" stands twice")),
                 Arguments.of("""
                         kind: ServiceEntry
                         spec:
@@ -238,16 +280,25 @@ class ValidatorTest {
                           resolution: NONE
                           endpoints: [{address: 1.2.3.4}]
                         """, List.of("spec.endpoints: with resolution NONE")),
-                Arguments.of("""
+                Arguments.of(
+                        """
                         kind: WorkloadEntry
                         spec: {address: 1.2.3.999, ports: {http: 99999}, weight: -1}
-                        """, List.of("spec.address: \"1.2.3.999\"", "spec.ports[\"http\"]: 99999 (expected: 1-65535)", "spec.weight: -1 (expected: 0 or more)")),
-                Arguments.of("""
+                        """,
+                        List.of(
+                                "spec.address: \"1.2.3.999\"",
+                                "spec.ports[\"http\"]: 99999 (expected: 1-65535)",
+                                "spec.weight: -1 (expected: 0 or more)")),
+                Arguments.of(
+                        """
                         kind: Sidecar
                         spec:
                           egress: [{hosts: [web]}]
                           ingress: [{port: {number: 1, name: x, protocol: HTTP}, defaultEndpoint: 'localhost'}]
-                        """, List.of("spec.ingress[0].defaultEndpoint: \"localhost\"", "spec.egress[0].hosts[0]: \"web\" (expected: namespace/host")));
+                        """,
+                        List.of(
+                                "spec.ingress[0].defaultEndpoint: \"localhost\"",
+                                "spec.egress[0].hosts[0]: \"web\" (expected: namespace/host")));
     }
 
     @ParameterizedTest
@@ -264,8 +315,8 @@ class ValidatorTest {
         for (String line : expected) {
             assertThat(lines).anySatisfy(found -> assertThat(found).contains(line));
         }
-        assertThat(result.findings()).allSatisfy(finding -> assertThat(finding.position())
-                .as(finding.toString())
-                .isNotNull());
+        assertThat(result.findings())
+                .allSatisfy(finding ->
+                        assertThat(finding.position()).as(finding.toString()).isNotNull());
     }
 }

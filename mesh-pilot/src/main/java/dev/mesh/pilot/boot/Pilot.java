@@ -1,6 +1,7 @@
 package dev.mesh.pilot.boot;
 
 import dev.mesh.api.finding.Finding;
+import dev.mesh.api.object.MeshObject;
 import dev.mesh.pilot.folder.FolderSource;
 import dev.mesh.pilot.generate.ConfigGenerators;
 import dev.mesh.pilot.generate.Names;
@@ -11,6 +12,7 @@ import dev.mesh.pilot.push.Snapshots;
 import dev.mesh.pilot.registry.Registry;
 import dev.mesh.pilot.registry.SourceIndex;
 import dev.mesh.pilot.serve.AdsService;
+import dev.mesh.pilot.serve.PushObserver;
 import dev.mesh.pilot.session.MeshQueries;
 import dev.mesh.pilot.session.ProxySessions;
 import io.grpc.Server;
@@ -19,6 +21,8 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -81,9 +85,33 @@ public final class Pilot implements AutoCloseable {
         return server.getPort();
     }
 
-    /// Node ids of the connected proxies.
-    public List<String> connected() {
-        return ads.connected().stream().map(connected -> connected.node().id()).toList();
+    /// The connected proxies, by node id.
+    List<AdsService.Connected> proxies() {
+        return ads.connected();
+    }
+
+    /// The newest snapshot; null before the first.
+    @Nullable
+    PushContext newest() {
+        return newest;
+    }
+
+    Collection<MeshObject> objects() {
+        return registry.objects();
+    }
+
+    /// All remarks: on objects by themselves and as they stand together.
+    List<Finding> findings() {
+        var all = new ArrayList<>(registry.findings());
+        PushContext context = newest;
+        if (context != null) {
+            all.addAll(context.findings());
+        }
+        return all;
+    }
+
+    void observe(PushObserver observer) {
+        ads.observe(observer);
     }
 
     private void changed() {

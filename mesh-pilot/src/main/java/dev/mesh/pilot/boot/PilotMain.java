@@ -6,44 +6,58 @@ import dev.mesh.pilot.render.RenderCommand;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.concurrent.CountDownLatch;
 
-/// `mesh-pilot --folder DIR [--xds-port N] [--port-file FILE]`, and `mesh-pilot render --folder DIR [--node NAME]`.
+/// `mesh-pilot --folder DIR [--xds-port N] [--http-port N] [--port-file FILE]`, and `mesh-pilot render --folder DIR
+/// [--node NAME]`.
 public final class PilotMain {
+    private static final int XDS = 15010;
+    private static final int HTTP = 15014;
+
     private PilotMain() {}
 
-    public static void main(String[] args) throws InterruptedException {
+    public static void main(String[] args) {
         if (args.length > 0 && args[0].equals("render")) {
             render(args);
             return;
         }
         Path folder = null;
         Path portFile = null;
-        int port = 15010;
+        int xdsPort = XDS;
+        int httpPort = -1;
         for (int i = 0; i + 1 < args.length; i += 2) {
             switch (args[i]) {
                 case "--folder" -> folder = Path.of(args[i + 1]);
                 case "--port-file" -> portFile = Path.of(args[i + 1]);
-                case "--xds-port" -> port = args[i + 1].matches("[0-9]{1,5}") ? Integer.parseInt(args[i + 1]) : -1;
+                case "--xds-port" -> xdsPort = port(args[i], args[i + 1]);
+                case "--http-port" -> httpPort = port(args[i], args[i + 1]);
                 default -> fail(args[i] + ": unknown option");
             }
         }
-        if (folder == null || port < 0 || args.length % 2 != 0) {
-            fail("usage: mesh-pilot --folder DIR [--xds-port N] [--port-file FILE]");
+        if (folder == null || args.length % 2 != 0) {
+            fail("usage: mesh-pilot --folder DIR [--xds-port N] [--http-port N] [--port-file FILE]");
             return;
         }
-        try {
-            var pilot = new Pilot(folder, port);
-            pilot.start();
-            if (portFile != null) {
-                Path written = Files.writeString(
-                        portFile.resolveSibling(portFile.getFileName() + ".new"), Integer.toString(pilot.xdsPort()));
-                Files.move(written, portFile);
-            }
-        } catch (IOException e) {
-            fail(String.valueOf(e.getMessage()));
+        if (!Files.isDirectory(folder)) {
+            fail(folder + ": not a folder");
         }
-        new CountDownLatch(1).await();
+        try {
+            // A pilot away from its usual port is one of several: it must not fight for the other port either.
+            int http = httpPort >= 0 ? httpPort : xdsPort == XDS ? HTTP : 0;
+            PilotApplication.run(new PilotProperties(folder, xdsPort, http, portFile));
+        } catch (RuntimeException e) {
+            Throwable cause = e;
+            while (cause.getCause() != null) {
+                cause = cause.getCause();
+            }
+            fail(String.valueOf(cause.getMessage()));
+        }
+    }
+
+    private static int port(String option, String text) {
+        if (!text.matches("[0-9]{1,5}") || Integer.parseInt(text) > 65535) {
+            fail(option + " " + text + " (expected: a port, or 0 for any)");
+        }
+        return Integer.parseInt(text);
     }
 
     @SuppressWarnings("SystemOut") // the command line's own channel

@@ -33,6 +33,7 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
     private final Semaphore generating =
             new Semaphore(Math.max(1, Runtime.getRuntime().availableProcessors()));
     private final Set<AdsStream<?, ?>> streams = ConcurrentHashMap.newKeySet();
+    private volatile PushObserver observer = PushObserver.NONE;
 
     /// @param newest the newest snapshot, null before the first
     /// @param executor where pushes are generated and sent; a virtual thread each
@@ -40,6 +41,11 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
         this.generators = generators;
         this.newest = newest;
         this.executor = executor;
+    }
+
+    /// Who hears what streams do from now on.
+    public void observe(PushObserver to) {
+        observer = to;
     }
 
     /// Hands a snapshot to every connected proxy. Never blocks.
@@ -88,7 +94,8 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
                 newest,
                 executor,
                 generating,
-                streams);
+                streams,
+                () -> observer);
         streams.add(stream);
         return stream;
     }

@@ -11,6 +11,7 @@ import io.envoyproxy.envoy.config.core.v3.Node;
 import io.grpc.Status;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.Optional;
@@ -34,6 +35,7 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
     private final Executor executor;
     private final Semaphore generating;
     private final Set<AdsStream<?, ?>> streams;
+    private final Supplier<PushObserver> observer;
     private final Instant since = Instant.now();
     private final ArrayDeque<R> outgoing = new ArrayDeque<>();
     private String userAgent = "";
@@ -53,7 +55,8 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
             Supplier<@Nullable PushContext> newest,
             Executor executor,
             Semaphore generating,
-            Set<AdsStream<?, ?>> streams) {
+            Set<AdsStream<?, ?>> streams,
+            Supplier<PushObserver> observer) {
         this.session = session;
         this.dialect = dialect;
         this.responses = responses;
@@ -62,6 +65,7 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
         this.executor = executor;
         this.generating = generating;
         this.streams = streams;
+        this.observer = observer;
         responses.setOnReadyHandler(this::onReady);
         responses.setOnCancelHandler(this::end);
     }
@@ -91,6 +95,7 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
             } else {
                 String error = dialect.error(request);
                 if (!error.isEmpty()) {
+                    observer.get().rejected(type);
                     LOGGER.atError()
                             .addKeyValue("proxy", nodeId())
                             .addKeyValue("type", type.shortName())
@@ -184,6 +189,7 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
                 view = next;
                 outgoing.addAll(session.onPush(next));
                 drain();
+                observer.get().converged(Duration.ofNanos(System.nanoTime() - request.since()));
             }
         }
     }
@@ -202,7 +208,12 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
 
     private void drain() {
         while (!over && responses.isReady() && !outgoing.isEmpty()) {
-            responses.onNext(outgoing.poll());
+            R response = outgoing.remove();
+            XdsType type = XdsType.ofTypeUrl(dialect.typeOf(response));
+            if (type != null) {
+                observer.get().sent(type, dialect.size(response));
+            }
+            responses.onNext(response);
         }
     }
 

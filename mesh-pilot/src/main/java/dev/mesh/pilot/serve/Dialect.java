@@ -16,6 +16,12 @@ interface Dialect<Q, R> {
     /// Message of a NACK; empty for everything else.
     String error(Q request);
 
+    /// Type URL of a response.
+    String typeOf(R response);
+
+    /// Bytes of a response.
+    int size(R response);
+
     /// What to say to a request for a type that nobody here knows.
     Optional<R> unknown(Q request);
 
@@ -23,6 +29,16 @@ interface Dialect<Q, R> {
         @Override
         public String typeUrl(DeltaDiscoveryRequest request) {
             return request.getTypeUrl();
+        }
+
+        @Override
+        public String typeOf(DeltaDiscoveryResponse response) {
+            return response.getTypeUrl();
+        }
+
+        @Override
+        public int size(DeltaDiscoveryResponse response) {
+            return response.getSerializedSize();
         }
 
         @Override
@@ -52,6 +68,16 @@ interface Dialect<Q, R> {
         @Override
         public String typeUrl(DiscoveryRequest request) {
             return request.getTypeUrl();
+        }
+
+        @Override
+        public String typeOf(DiscoveryResponse response) {
+            return response.getTypeUrl();
+        }
+
+        @Override
+        public int size(DiscoveryResponse response) {
+            return response.getSerializedSize();
         }
 
         @Override

@@ -1,0 +1,116 @@
+package dev.mesh.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// What people type, and what they read.
+class MeshCtlTest {
+    private static final String BOOTSTRAP = """
+            static_resources:
+              listeners:
+              - name: web
+                address: {socket_address: {address: 127.0.0.1, port_value: 8080}}
+                filter_chains:
+                - filters:
+                  - name: http
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+                      stat_prefix: web
+                      route_config: {name: routes, virtual_hosts: [{name: all, domains: ["*"], routes: [{name: one, match: {path: /one}, direct_response: {status: 201}}]}]}
+            """;
+
+    @TempDir
+    private Path work;
+
+    private final StringWriter out = new StringWriter();
+    private final StringWriter err = new StringWriter();
+
+    private int run(String... args) {
+        var line = MeshCtl.commandLine();
+        line.setOut(new PrintWriter(out, true));
+        line.setErr(new PrintWriter(err, true));
+        return line.execute(args);
+    }
+
+    private String file(String name, String text) throws IOException {
+        return Files.writeString(work.resolve(name), text).toString();
+    }
+
+    @Test
+    void explainsByABootstrap() throws IOException {
+        int code = run("explain", "http://127.0.0.1:8080/one", "--file", file("envoy.yaml", BOOTSTRAP));
+
+        assertThat(code).isZero();
+        assertThat(out.toString()).contains("answer 201 at once", "✓ one: path /one matches");
+        assertThat(out.toString()).as("no colours but on a terminal").doesNotContain("\u001b");
+    }
+
+    @Test
+    void explainsAsJsonAndYaml() throws IOException {
+        String file = file("envoy.yaml", BOOTSTRAP);
+        run("explain", "http://127.0.0.1:8080/one", "--file", file, "-o", "json");
+        run("explain", "http://127.0.0.1:8080/one", "--file", file, "-o", "yaml");
+
+        assertThat(out.toString()).contains("\"verdict\": \"answer 201 at once", "verdict: answer 201 at once");
+    }
+
+    @Test
+    void whatNothingTakesIsAnExitCode() throws IOException {
+        assertThat(run("explain", "http://127.0.0.1:8080/two", "--file", file("envoy.yaml", BOOTSTRAP)))
+                .isEqualTo(1);
+        assertThat(out.toString()).contains("no route of virtual host all matches: 404 (NR)");
+    }
+
+    @Test
+    void mistakesAreOneSentence() throws IOException {
+        assertThat(run("explain", "http://x/", "--file", "/no/such/file")).isEqualTo(1);
+        assertThat(run("explain", "http://x/", "--file", file("x.json", "{}"))).isEqualTo(1);
+        assertThat(run("explain", "http://x/")).isEqualTo(1);
+        assertThat(run("proxy-config", "routes")).isEqualTo(1);
+
+        assertThat(err.toString().lines())
+                .containsExactly(
+                        "meshctl: /no/such/file: no such file or folder",
+                        "meshctl: " + work.resolve("x.json")
+                                + ": neither a configuration dump (an object with \"configs\") nor a bootstrap with"
+                                + " \"static_resources\"",
+                        "meshctl: say whose proxy decides: --from WORKLOAD, --admin HOST:PORT or --file FILE"
+                                + " (meshctl proxy-status lists the connected ones)",
+                        "meshctl: say which proxy: PROXY, --admin HOST:PORT or --file FILE (meshctl proxy-status"
+                                + " lists them)");
+    }
+
+    @Test
+    void anAbsentPilotIsNamed() {
+        assertThat(run("proxy-status", "--pilot", "127.0.0.1:1")).isEqualTo(1);
+
+        assertThat(err.toString()).contains("no pilot answers at 127.0.0.1:1");
+    }
+
+    @Test
+    void validateSaysWhatIsWrongAndWhere() throws IOException {
+        String file = file("bad.yaml", """
+                apiVersion: networking.istio.io/v1
+                kind: VirtualService
+                metadata: {name: web}
+                spec:
+                  hosts: [web]
+                  http:
+                  - route: [{destination: {host: web}, weight: -5}]
+                """);
+
+        assertThat(run("validate", "-f", file)).isEqualTo(1);
+        assertThat(out.toString())
+                .contains(
+                        file
+                                + ":7:40: error: VirtualService default/web: spec.http[0].route[0].weight: -5 (expected: 0 or more)")
+                .contains("0 objects are fine, 1 errors");
+    }
+}
