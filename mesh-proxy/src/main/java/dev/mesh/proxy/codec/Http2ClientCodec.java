@@ -10,10 +10,12 @@ import dev.mesh.proxy.http.ResponseHead;
 import dev.mesh.proxy.http.StreamListener;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.handler.codec.http2.AbstractHttp2ConnectionHandlerBuilder;
 import io.netty.handler.codec.http2.Http2ConnectionDecoder;
 import io.netty.handler.codec.http2.Http2ConnectionEncoder;
 import io.netty.handler.codec.http2.Http2ConnectionHandler;
+import io.netty.handler.codec.http2.Http2Exception;
 import io.netty.handler.codec.http2.Http2FrameAdapter;
 import io.netty.handler.codec.http2.Http2Headers;
 import io.netty.handler.codec.http2.Http2Settings;
@@ -155,6 +157,23 @@ public final class Http2ClientCodec extends Http2ConnectionHandler implements Cl
         super.channelInactive(ctx);
         if (observer != null) {
             observer.onClosed(this);
+        }
+    }
+
+    // There is no half-close in HTTP/2: who sends no more frames has gone.
+    @Override
+    public void userEventTriggered(ChannelHandlerContext ctx, Object event) throws Exception {
+        if (event instanceof ChannelInputShutdownEvent) {
+            ctx.close();
+        }
+        super.userEventTriggered(ctx, event);
+    }
+
+    @Override
+    protected void onStreamError(
+            ChannelHandlerContext ctx, boolean outbound, Throwable cause, Http2Exception.StreamException error) {
+        if (!Http2Streams.isLate(connection(), outbound, error)) {
+            super.onStreamError(ctx, outbound, cause, error);
         }
     }
 

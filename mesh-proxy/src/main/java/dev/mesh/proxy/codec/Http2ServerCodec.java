@@ -1,5 +1,6 @@
 package dev.mesh.proxy.codec;
 
+import dev.mesh.proxy.http.HeaderMap;
 import dev.mesh.proxy.http.Protocol;
 import dev.mesh.proxy.http.RequestHead;
 import dev.mesh.proxy.http.ResetReason;
@@ -10,6 +11,7 @@ import dev.mesh.proxy.http.StreamListener;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.handler.codec.http2.AbstractHttp2ConnectionHandlerBuilder;
 import io.netty.handler.codec.http2.Http2ConnectionDecoder;
 import io.netty.handler.codec.http2.Http2ConnectionEncoder;
@@ -140,23 +142,40 @@ public final class Http2ServerCodec extends Http2ConnectionHandler {
         drainTimer = ctx.executor().schedule(this::finishDrain, drainMillis, TimeUnit.MILLISECONDS);
     }
 
-    // Netty sends the last GOAWAY when the channel is closed, and waits for the streams that are open.
+    // Netty closes the channel when the streams that are open have ended.
     private void finishDrain() {
         if (drainTimer != null) {
             drainTimer.cancel(false);
             drainTimer = null;
-            streams.context().channel().close();
+            ChannelHandlerContext ctx = streams.context();
+            goAway(
+                    ctx,
+                    connection().remote().lastStreamCreated(),
+                    Http2Error.NO_ERROR.code(),
+                    Unpooled.EMPTY_BUFFER,
+                    ctx.newPromise());
+            ctx.channel().close();
         }
+    }
+
+    // There is no half-close in HTTP/2: who sends no more frames has gone.
+    @Override
+    public void userEventTriggered(ChannelHandlerContext ctx, Object event) throws Exception {
+        if (event instanceof ChannelInputShutdownEvent) {
+            ctx.close();
+        }
+        super.userEventTriggered(ctx, event);
     }
 
     @Override
     protected void onConnectionError(
             ChannelHandlerContext ctx, boolean outbound, Throwable cause, Http2Exception exception) {
-        if (exception != null && !outbound) {
+        boolean flood = exception != null && exception.error() == Http2Error.ENHANCE_YOUR_CALM;
+        if (flood || (exception != null && !outbound)) {
             listener.onProtocolError(
                     Protocol.HTTP_2,
                     0,
-                    exception.error() == Http2Error.ENHANCE_YOUR_CALM ? "http2.inbound_flood" : VIOLATION);
+                    !flood ? VIOLATION : outbound ? "http2.outbound_frames_flood" : "http2.inbound_flood");
         }
         super.onConnectionError(ctx, outbound, cause, exception);
     }
@@ -211,6 +230,9 @@ public final class Http2ServerCodec extends Http2ConnectionHandler {
     @Override
     protected void onStreamError(
             ChannelHandlerContext ctx, boolean outbound, Throwable cause, Http2Exception.StreamException error) {
+        if (Http2Streams.isLate(connection(), outbound, error)) {
+            return;
+        }
         if (outbound || error.error() != Http2Error.PROTOCOL_ERROR) {
             super.onStreamError(ctx, outbound, cause, error);
         } else if (limits.streamErrors()) {
@@ -225,8 +247,7 @@ public final class Http2ServerCodec extends Http2ConnectionHandler {
     private final class Stream extends Http2Streams.Half implements ServerStream {
         private final int id;
 
-        @SuppressWarnings("NullAway.Init") // set when the listener has been asked for
-        private StreamListener receiver;
+        private StreamListener receiver = Nobody.YET;
 
         private boolean responded;
 
@@ -272,6 +293,26 @@ public final class Http2ServerCodec extends Http2ConnectionHandler {
         public void drainConnection() {
             drain();
         }
+    }
+
+    /// Hears what happens to a stream while its request is being handed over: the answer to it may be written
+    /// before the handing over has returned.
+    private enum Nobody implements StreamListener {
+        YET;
+
+        @Override
+        public void onData(ByteBuf data, boolean end) {
+            data.release();
+        }
+
+        @Override
+        public void onTrailers(HeaderMap trailers) {}
+
+        @Override
+        public void onReset(ResetReason reason, String detail) {}
+
+        @Override
+        public void onWritable(boolean writable) {}
     }
 
     private static final String VIOLATION = "http2.violation.of.messaging.rule";

@@ -145,6 +145,12 @@ final class Http2Streams {
         }
     }
 
+    /// Whether an error says no more than that a frame came for a stream that has been reset: it was on its way
+    /// then, and is no reason for another RST_STREAM (RFC 9113 5.1).
+    static boolean isLate(Http2Connection connection, boolean outbound, Http2Exception.StreamException error) {
+        return !outbound && error.error() == Http2Error.STREAM_CLOSED && connection.stream(error.streamId()) == null;
+    }
+
     void refuse(int streamId, Http2Error error) {
         codec.resetStream(context, streamId, error.code(), context.newPromise());
         codec.flush(context);
