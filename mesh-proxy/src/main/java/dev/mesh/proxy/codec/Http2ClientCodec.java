@@ -173,6 +173,9 @@ public final class Http2ClientCodec extends Http2ConnectionHandler implements Cl
     protected void onStreamError(
             ChannelHandlerContext ctx, boolean outbound, Throwable cause, Http2Exception.StreamException error) {
         if (!Http2Streams.isLate(connection(), outbound, error)) {
+            if (!outbound) {
+                streams.onBroken(error.streamId());
+            }
             super.onStreamError(ctx, outbound, cause, error);
         }
     }

@@ -233,6 +233,9 @@ public final class Http2ServerCodec extends Http2ConnectionHandler {
         if (Http2Streams.isLate(connection(), outbound, error)) {
             return;
         }
+        if (!outbound) {
+            streams.onBroken(error.streamId());
+        }
         if (outbound || error.error() != Http2Error.PROTOCOL_ERROR) {
             super.onStreamError(ctx, outbound, cause, error);
         } else if (limits.streamErrors()) {

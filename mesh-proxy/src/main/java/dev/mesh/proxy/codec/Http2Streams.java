@@ -151,6 +151,16 @@ final class Http2Streams {
         return !outbound && error.error() == Http2Error.STREAM_CLOSED && connection.stream(error.streamId()) == null;
     }
 
+    /// Netty has found the peer's message broken, and resets the stream next.
+    void onBroken(int streamId) {
+        Half half = find(streamId);
+        if (half != null && !half.over) {
+            half.over = true;
+            half.receiver().onReset(ResetReason.PROTOCOL_ERROR, "http2.violation.of.messaging.rule");
+            half.onEnded();
+        }
+    }
+
     void refuse(int streamId, Http2Error error) {
         codec.resetStream(context, streamId, error.code(), context.newPromise());
         codec.flush(context);

@@ -73,6 +73,15 @@ final class Peer implements AutoCloseable {
         return take(length);
     }
 
+    /// Throws away what has come already.
+    ///
+    /// @return how much it was
+    int drain() {
+        int length = ahead.length();
+        ahead.setLength(0);
+        return length;
+    }
+
     /// Everything to the end of the stream.
     ///
     /// @throws SocketException if it ends in a reset

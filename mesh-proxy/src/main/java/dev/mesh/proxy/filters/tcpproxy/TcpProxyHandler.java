@@ -22,6 +22,7 @@ import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
@@ -48,6 +49,7 @@ final class TcpProxyHandler extends ChannelInboundHandlerAdapter implements Load
     @SuppressWarnings("NullAway.Init") // set in handlerAdded
     private ChannelHandlerContext downstream;
 
+    private final ArrayDeque<ByteBuf> early = new ArrayDeque<>(0);
     private @Nullable Channel upstream;
     private @Nullable Host host;
     private int attempts;
@@ -148,6 +150,14 @@ final class TcpProxyHandler extends ChannelInboundHandlerAdapter implements Load
         info.upstreamLocalAddress = (InetSocketAddress) channel.localAddress();
         channel.pipeline().addLast(new UpstreamSide());
         startIdleTimer();
+        ByteBuf data;
+        while ((data = early.poll()) != null) {
+            channel.write(data);
+        }
+        channel.flush();
+        if (downstreamEnded) {
+            end(channel, downstream.channel(), upstreamEnded);
+        }
         channel.read();
         downstream.read();
     }
@@ -160,10 +170,13 @@ final class TcpProxyHandler extends ChannelInboundHandlerAdapter implements Load
         lastActivity = System.nanoTime();
         info.bytesReceived += data.readableBytes();
         Channel to = upstream;
-        if (to == null) {
+        if (to != null) {
+            to.write(data);
+        } else if (over) {
             data.release();
         } else {
-            to.write(data);
+            // Nothing was asked for yet, but a client that ends its side is read to that end at once.
+            early.add(data);
         }
     }
 
@@ -189,7 +202,9 @@ final class TcpProxyHandler extends ChannelInboundHandlerAdapter implements Load
     public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
         if (event instanceof ChannelInputShutdownEvent && !downstreamEnded) {
             downstreamEnded = true;
-            end(upstream, ctx.channel(), upstreamEnded);
+            if (upstream != null) {
+                end(upstream, ctx.channel(), upstreamEnded);
+            }
         }
     }
 
@@ -305,6 +320,8 @@ final class TcpProxyHandler extends ChannelInboundHandlerAdapter implements Load
             return;
         }
         over = true;
+        early.forEach(ByteBuf::release);
+        early.clear();
         if (idleTimer != null) {
             idleTimer.cancel(false);
         }
