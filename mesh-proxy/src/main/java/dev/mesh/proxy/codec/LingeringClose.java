@@ -19,6 +19,7 @@ final class LingeringClose {
     private final long timeoutMillis;
     private final Runnable onTimeout;
     private boolean draining;
+    private boolean peerEnded;
     private long unsent;
     private @Nullable ScheduledFuture<?> timer;
 
@@ -57,6 +58,7 @@ final class LingeringClose {
 
     /// The peer has closed its sending half.
     void inputEnded() {
+        peerEnded = true;
         if (draining) {
             context.close();
         }
@@ -72,6 +74,10 @@ final class LingeringClose {
 
     private void endOutput() {
         if (!context.channel().isActive()) {
+            return;
+        }
+        if (peerEnded) {
+            context.close();
             return;
         }
         draining = true;

@@ -159,7 +159,14 @@ final class TcpProxyHandler extends ChannelInboundHandlerAdapter implements Load
             end(channel, downstream.channel(), upstreamEnded);
         }
         channel.read();
-        downstream.read();
+        readDownstream();
+    }
+
+    // A side that has ended must not be read any more: epoll takes that for an error of the connection.
+    private void readDownstream() {
+        if (!downstreamEnded) {
+            downstream.read();
+        }
     }
 
     // ---- from downstream ----
@@ -186,15 +193,16 @@ final class TcpProxyHandler extends ChannelInboundHandlerAdapter implements Load
         if (to != null) {
             to.flush();
             if (to.isWritable()) {
-                ctx.read();
+                readDownstream();
             }
         }
     }
 
     @Override
     public void channelWritabilityChanged(ChannelHandlerContext ctx) {
-        if (ctx.channel().isWritable() && upstream != null) {
-            upstream.read();
+        Channel from = upstream;
+        if (ctx.channel().isWritable() && from != null && !upstreamEnded) {
+            from.read();
         }
     }
 
@@ -255,7 +263,7 @@ final class TcpProxyHandler extends ChannelInboundHandlerAdapter implements Load
         @Override
         public void channelReadComplete(ChannelHandlerContext ctx) {
             downstream.flush();
-            if (downstream.channel().isWritable()) {
+            if (downstream.channel().isWritable() && !upstreamEnded) {
                 ctx.read();
             }
         }
@@ -263,7 +271,7 @@ final class TcpProxyHandler extends ChannelInboundHandlerAdapter implements Load
         @Override
         public void channelWritabilityChanged(ChannelHandlerContext ctx) {
             if (ctx.channel().isWritable()) {
-                downstream.read();
+                readDownstream();
             }
         }
 
