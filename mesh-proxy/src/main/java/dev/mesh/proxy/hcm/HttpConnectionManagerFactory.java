@@ -6,6 +6,7 @@ import com.google.protobuf.util.Durations;
 import dev.mesh.api.decide.RouteTable;
 import dev.mesh.api.decide.compile.Compiled;
 import dev.mesh.api.decide.compile.RouteCompiler;
+import dev.mesh.proxy.accesslog.AccessLogFilters;
 import dev.mesh.proxy.filter.AccessLogFactory;
 import dev.mesh.proxy.filter.AccessLogger;
 import dev.mesh.proxy.filter.BindContext;
@@ -205,15 +206,13 @@ public final class HttpConnectionManagerFactory implements NetworkFilterFactory 
             AccessLog log = protos.get(i);
             String path = "access_log[" + i + "]";
             var factory = accessLogs.get(log.getTypedConfig().getTypeUrl());
-            if (log.hasFilter()) {
-                reasons.add(path + ".filter: not supported");
-            } else if (factory == null) {
+            if (factory == null) {
                 reasons.add(path + ": no access logger for \""
                         + log.getTypedConfig().getTypeUrl() + "\" (known: " + String.join(", ", accessLogs.keySet())
                         + ")");
             } else {
                 try {
-                    loggers.add(factory.bind(log.getTypedConfig()));
+                    loggers.add(AccessLogFilters.around(factory.bind(log.getTypedConfig()), log));
                 } catch (ConfigRejected e) {
                     e.reasons().forEach(reason -> reasons.add(path + "." + reason));
                 }

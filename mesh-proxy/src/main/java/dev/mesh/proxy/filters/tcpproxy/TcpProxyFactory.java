@@ -3,6 +3,7 @@ package dev.mesh.proxy.filters.tcpproxy;
 import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.util.Durations;
+import dev.mesh.proxy.accesslog.AccessLogFilters;
 import dev.mesh.proxy.filter.AccessLogFactory;
 import dev.mesh.proxy.filter.AccessLogger;
 import dev.mesh.proxy.filter.BindContext;
@@ -70,10 +71,17 @@ public final class TcpProxyFactory implements NetworkFilterFactory {
         for (int i = 0; i < proto.getAccessLogCount(); i++) {
             var log = proto.getAccessLog(i);
             var factory = accessLogs.get(log.getTypedConfig().getTypeUrl());
-            if (factory == null || log.hasFilter()) {
-                reasons.add("access_log[" + i + "]: not supported");
-            } else {
-                logs.add(factory.bind(log.getTypedConfig()));
+            String path = "access_log[" + i + "]";
+            if (factory == null) {
+                reasons.add(path + ": no access logger for \""
+                        + log.getTypedConfig().getTypeUrl() + "\" (known: " + String.join(", ", accessLogs.keySet())
+                        + ")");
+                continue;
+            }
+            try {
+                logs.add(AccessLogFilters.around(factory.bind(log.getTypedConfig()), log));
+            } catch (ConfigRejected e) {
+                e.reasons().forEach(reason -> reasons.add(path + "." + reason));
             }
         }
         if (!reasons.isEmpty()) {
