@@ -19,7 +19,9 @@ import io.envoyproxy.envoy.config.core.v3.RoutingPriority;
 import io.envoyproxy.envoy.config.core.v3.SocketAddress;
 import io.envoyproxy.envoy.config.endpoint.v3.ClusterLoadAssignment;
 import io.envoyproxy.envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest;
+import io.envoyproxy.envoy.extensions.load_balancing_policies.random.v3.Random;
 import io.envoyproxy.envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash;
+import io.envoyproxy.envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin;
 import io.netty.handler.ssl.SslContext;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -73,6 +75,13 @@ public final class ClusterReader {
         LbPolicy policy = policy(proto, reasons);
         if (proto.hasLbSubsetConfig() && proto.getLbSubsetConfig().getSubsetSelectorsCount() > 0) {
             reasons.add("lb_subset_config: not supported");
+        }
+        if (proto.getCommonLbConfig().getZoneAwareLbConfig().getFailTrafficOnPanic()) {
+            reasons.add("common_lb_config.zone_aware_lb_config.fail_traffic_on_panic: not supported");
+        }
+        if (proto.getRoundRobinLbConfig().hasSlowStartConfig()
+                || proto.getLeastRequestLbConfig().hasSlowStartConfig()) {
+            reasons.add("slow_start_config: not supported");
         }
         if (proto.getTransportSocketMatchesCount() > 0) {
             reasons.add("transport_socket_matches: not supported");
@@ -138,6 +147,7 @@ public final class ClusterReader {
         var cluster = new LiveCluster(
                 spec,
                 policy,
+                localityWeighted(proto),
                 panic,
                 limits(proto.getCircuitBreakers(), RoutingPriority.DEFAULT),
                 limits(proto.getCircuitBreakers(), RoutingPriority.HIGH),
@@ -279,6 +289,34 @@ public final class ClusterReader {
         };
     }
 
+    private static boolean localityWeighted(io.envoyproxy.envoy.config.cluster.v3.Cluster proto) {
+        if (proto.getCommonLbConfig().hasLocalityWeightedLbConfig()) {
+            return true;
+        }
+        for (var policy : proto.getLoadBalancingPolicy().getPoliciesList()) {
+            Any typed = policy.getTypedExtensionConfig().getTypedConfig();
+            try {
+                if (typed.is(RoundRobin.class)) {
+                    return typed.unpack(RoundRobin.class).getLocalityLbConfig().hasLocalityWeightedLbConfig();
+                }
+                if (typed.is(LeastRequest.class)) {
+                    return typed.unpack(LeastRequest.class)
+                            .getLocalityLbConfig()
+                            .hasLocalityWeightedLbConfig();
+                }
+                if (typed.is(Random.class)) {
+                    return typed.unpack(Random.class).getLocalityLbConfig().hasLocalityWeightedLbConfig();
+                }
+                if (typed.is(RingHash.class)) {
+                    return typed.unpack(RingHash.class).hasLocalityWeightedLbConfig();
+                }
+            } catch (InvalidProtocolBufferException e) {
+                return false; // refused where the policy itself is read
+            }
+        }
+        return false;
+    }
+
     // The first that is known wins.
     private static LbPolicy extension(io.envoyproxy.envoy.config.cluster.v3.Cluster proto, List<String> reasons) {
         for (var policy : proto.getLoadBalancingPolicy().getPoliciesList()) {
@@ -375,9 +413,12 @@ public final class ClusterReader {
             String where = locality.getLocality().getRegion() + "/"
                     + locality.getLocality().getZone() + "/"
                     + locality.getLocality().getSubZone();
-            long localityWeight = locality.hasLoadBalancingWeight()
-                    ? locality.getLoadBalancingWeight().getValue()
-                    : 1;
+            int localityWeight = locality.hasLoadBalancingWeight()
+                    ? (int) Math.min(
+                            Integer.MAX_VALUE,
+                            Integer.toUnsignedLong(
+                                    locality.getLoadBalancingWeight().getValue()))
+                    : 0;
             for (int j = 0; j < locality.getLbEndpointsCount(); j++) {
                 var endpoint = locality.getLbEndpoints(j);
                 SocketAddress address = endpoint.getEndpoint().getAddress().getSocketAddress();
@@ -399,7 +440,8 @@ public final class ClusterReader {
                             hostname.isEmpty() && resolver.names() ? address.getAddress() : hostname,
                             where,
                             locality.getPriority(),
-                            Math.clamp(weight * localityWeight, 1, Integer.MAX_VALUE),
+                            Math.clamp(weight, 1, Integer.MAX_VALUE),
+                            localityWeight,
                             healthy,
                             metadata(endpoint.getMetadata().getFilterMetadataMap())));
                 }

@@ -7,7 +7,8 @@ import java.util.Map;
 ///
 /// @param address resolved
 /// @param priority 0 is used first
-/// @param weight of the host times its locality's, at least 1
+/// @param weight of the host in its locality, at least 1
+/// @param localityWeight counts only where the cluster chooses localities by weight; 0 = gets no traffic there
 /// @param healthy as EDS says: UNKNOWN and HEALTHY are
 public record HostSpec(
         InetSocketAddress address,
@@ -15,5 +16,6 @@ public record HostSpec(
         String locality,
         int priority,
         int weight,
+        int localityWeight,
         boolean healthy,
         Map<String, Object> metadata) {}

@@ -16,13 +16,13 @@ import org.jspecify.annotations.Nullable;
 
 /// A cluster and its hosts. Hosts are updated on the configuration thread; everything else comes from any.
 ///
-/// Choice: the first priority that is healthy enough takes all it can carry, the rest spills over
-/// (overprovisioning factor 140 %); below the panic threshold of 50 % all hosts of a priority are used.
+/// Choice: a priority by what each can carry ([Priorities]), a locality by weight where the cluster says so, and a
+/// host by policy. Where all priorities together cannot carry the traffic, one with fewer healthy hosts than the
+/// panic threshold (50 %) uses all of its hosts.
 public final class LiveCluster implements Cluster {
-    private static final int OVERPROVISIONING = 140;
-
     private final ClusterSpec spec;
     private final LbPolicy policy;
+    private final boolean localityWeighted;
     private final int panicPercent;
     private final Scope scope;
     private final ClusterStats stats;
@@ -40,11 +40,12 @@ public final class LiveCluster implements Cluster {
     /// The hosts of one priority, and what was made of those that are healthy now.
     private record Level(List<LiveHost> hosts, AtomicReference<Choice> choice) {}
 
-    private record Choice(List<LiveHost> eligible, LoadBalancer balancer) {}
+    private record Choice(List<LiveHost> eligible, boolean panic, LoadBalancer balancer) {}
 
     LiveCluster(
             ClusterSpec spec,
             LbPolicy policy,
+            boolean localityWeighted,
             int panicPercent,
             AtomicBreaker.Limits usualLimits,
             AtomicBreaker.Limits highLimits,
@@ -52,6 +53,7 @@ public final class LiveCluster implements Cluster {
             Scope root) {
         this.spec = spec;
         this.policy = policy;
+        this.localityWeighted = localityWeighted;
         this.panicPercent = panicPercent;
         scope = root.tagged("cluster", "envoy_cluster_name", spec.altStatName());
         stats = new ClusterStats(scope);
@@ -119,8 +121,7 @@ public final class LiveCluster implements Cluster {
         if (levels.isEmpty()) {
             return null;
         }
-        Level level = levels.size() == 1 ? levels.getFirst() : pickLevel(levels, context);
-        Choice choice = current(level);
+        Choice choice = levels.size() == 1 ? current(levels.getFirst(), 0) : atPriority(levels, context);
         if (choice.eligible.isEmpty()) {
             return null;
         }
@@ -131,28 +132,31 @@ public final class LiveCluster implements Cluster {
         return host;
     }
 
-    // The share of traffic that each priority takes, by its health.
-    private static Level pickLevel(List<Level> levels, LoadBalancerContext context) {
-        int draw = context.hasHash()
-                ? (int) Long.remainderUnsigned(context.hash(), 100)
-                : context.random().nextInt(100);
-        int taken = 0;
-        Level fallback = levels.getFirst();
-        for (Level level : levels) {
-            long healthy = level.hosts.stream().filter(LiveHost::healthy).count();
-            int health =
-                    level.hosts.isEmpty() ? 0 : (int) Math.min(100, OVERPROVISIONING * healthy / level.hosts.size());
-            int share = Math.min(100 - taken, health);
-            taken += share;
-            if (draw < taken) {
-                return level;
+    private Choice atPriority(List<Level> levels, LoadBalancerContext context) {
+        var healthy = new int[levels.size()];
+        var hosts = new int[levels.size()];
+        for (int i = 0; i < hosts.length; i++) {
+            hosts[i] = levels.get(i).hosts.size();
+            for (LiveHost host : levels.get(i).hosts) {
+                healthy[i] += host.healthy() ? 1 : 0;
             }
         }
-        return fallback;
+        Priorities priorities = Priorities.of(healthy, hosts);
+        int picked = priorities.pick(
+                context.hasHash()
+                        ? (int) Long.remainderUnsigned(context.hash(), 100)
+                        : context.random().nextInt(100));
+        int elsewhere = 0;
+        for (int i = 0; i < hosts.length; i++) {
+            elsewhere += i == picked ? 0 : priorities.health()[i];
+        }
+        return current(levels.get(picked), elsewhere);
     }
 
     // Health changes rarely between two requests: what was made for the same set of hosts is used again.
-    private Choice current(Level level) {
+    //
+    // elsewhere: what the other priorities can carry, in percent.
+    private Choice current(Level level, int elsewhere) {
         List<LiveHost> hosts = level.hosts;
         Choice made = level.choice.get();
         int healthy = 0;
@@ -166,17 +170,23 @@ public final class LiveCluster implements Cluster {
                 healthy++;
             }
         }
-        boolean panic = healthy * 100 < panicPercent * hosts.size();
+        boolean panic = elsewhere + Priorities.health(healthy, hosts.size()) < 100
+                && healthy * 100 < panicPercent * hosts.size();
         if (panic) {
-            if (made != null && made.eligible.size() == hosts.size()) {
+            if (made != null && made.panic) {
                 return made;
             }
-        } else if (same && made != null && made.eligible.size() == healthy) {
+        } else if (same && made != null && !made.panic && made.eligible.size() == healthy) {
             return made;
         }
         List<LiveHost> eligible =
                 panic ? hosts : hosts.stream().filter(LiveHost::healthy).toList();
-        var fresh = new Choice(eligible, LoadBalancer.of(policy, eligible));
+        boolean ring = policy instanceof LbPolicy.RingHash;
+        LoadBalancer balancer = localityWeighted && !panic && !ring ? LoadBalancer.byLocality(policy, hosts) : null;
+        var fresh = new Choice(
+                eligible,
+                panic,
+                balancer != null ? balancer : LoadBalancer.of(policy, eligible, localityWeighted && ring));
         level.choice.set(fresh);
         return fresh;
     }

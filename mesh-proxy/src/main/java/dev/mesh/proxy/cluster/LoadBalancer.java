@@ -1,6 +1,8 @@
 package dev.mesh.proxy.cluster;
 
 import dev.mesh.api.decide.HashRing;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -12,21 +14,29 @@ sealed interface LoadBalancer {
     /// @param hosts those that may be chosen, not empty, the list it was made for
     Host choose(List<LiveHost> hosts, LoadBalancerContext context);
 
-    static LoadBalancer of(LbPolicy policy, List<LiveHost> hosts) {
+    /// @param hosts not empty
+    /// @param localityWeights whether the weights of localities count in a ring
+    static LoadBalancer of(LbPolicy policy, List<LiveHost> hosts, boolean localityWeights) {
         return switch (policy) {
-            case LbPolicy.RoundRobin() -> new RoundRobin(Weights.of(hosts));
+            case LbPolicy.RoundRobin() -> RoundRobin.of(hosts);
             case LbPolicy.LeastRequest(int choices) -> new LeastRequest(choices, Weights.of(hosts));
             case LbPolicy.Random() -> new Randomly();
-            case LbPolicy.RingHash(long minimum, long maximum) -> ring(hosts, minimum, maximum);
+            case LbPolicy.RingHash(long minimum, long maximum) -> ring(hosts, minimum, maximum, localityWeights);
         };
     }
 
-    private static LoadBalancer ring(List<LiveHost> hosts, long minimum, long maximum) {
+    private static LoadBalancer ring(List<LiveHost> hosts, long minimum, long maximum, boolean localityWeights) {
         var entries = hosts.stream()
                 .map(host -> new HashRing.Entry(
                         host.address().getAddress().getHostAddress() + ":"
                                 + host.address().getPort(),
-                        host.weight()))
+                        localityWeights
+                                ? Math.clamp(
+                                        (long) host.weight()
+                                                * Math.max(1, host.spec().localityWeight()),
+                                        1,
+                                        Integer.MAX_VALUE)
+                                : host.weight()))
                 .toList();
         return new Ring(entries.isEmpty() ? null : HashRing.of(entries, minimum, maximum));
     }
@@ -61,18 +71,66 @@ sealed interface LoadBalancer {
         }
     }
 
-    /// In turn; by weight where they differ.
-    record RoundRobin(Weights weights, AtomicInteger next) implements LoadBalancer {
-        RoundRobin(Weights weights) {
-            this(weights, new AtomicInteger(ThreadLocalRandom.current().nextInt(1 << 16)));
+    /// In turn; where weights differ, as often as they say.
+    ///
+    /// @param schedule null for equal weights
+    record RoundRobin(@Nullable Schedule schedule, AtomicInteger next) implements LoadBalancer {
+        static RoundRobin of(List<LiveHost> hosts) {
+            boolean equal = hosts.stream().mapToInt(LiveHost::weight).distinct().count() <= 1;
+            return new RoundRobin(
+                    equal
+                            ? null
+                            : Schedule.of(
+                                    hosts.stream().mapToLong(LiveHost::weight).toArray()),
+                    // So that many proxies do not all begin with the same host.
+                    new AtomicInteger(ThreadLocalRandom.current().nextInt(1 << 16)));
         }
 
         @Override
         public Host choose(List<LiveHost> hosts, LoadBalancerContext context) {
-            return weights.cumulative != null
-                    ? hosts.get(weights.draw(context.random()))
-                    : hosts.get(Math.floorMod(next.getAndIncrement(), hosts.size()));
+            int position = next.getAndIncrement();
+            return hosts.get(schedule != null ? schedule.at(position) : Math.floorMod(position, hosts.size()));
         }
+    }
+
+    /// A locality by weight, then a host in it.
+    record ByLocality(Schedule schedule, List<Part> parts, AtomicInteger next) implements LoadBalancer {
+        /// The hosts of one locality.
+        record Part(List<LiveHost> hosts, LoadBalancer balancer) {}
+
+        @Override
+        public Host choose(List<LiveHost> hosts, LoadBalancerContext context) {
+            Part part = parts.get(schedule.at(next.getAndIncrement()));
+            return part.balancer.choose(part.hosts, context);
+        }
+    }
+
+    /// Chooses the locality by its weight, less what its unhealthy hosts cannot carry, and then a host.
+    ///
+    /// @param all of a priority, healthy or not
+    /// @return null if no locality has a weight and a healthy host
+    static @Nullable LoadBalancer byLocality(LbPolicy policy, List<LiveHost> all) {
+        var localities = new LinkedHashMap<String, List<LiveHost>>();
+        all.forEach(host -> localities
+                .computeIfAbsent(host.locality(), any -> new ArrayList<>())
+                .add(host));
+        var parts = new ArrayList<ByLocality.Part>();
+        var weights = new ArrayList<Long>();
+        localities.forEach((name, hosts) -> {
+            var healthy = hosts.stream().filter(LiveHost::healthy).toList();
+            long weight =
+                    (long) hosts.getFirst().spec().localityWeight() * Priorities.health(healthy.size(), hosts.size());
+            if (weight > 0) {
+                parts.add(new ByLocality.Part(healthy, of(policy, healthy, false)));
+                weights.add(weight);
+            }
+        });
+        return parts.isEmpty()
+                ? null
+                : new ByLocality(
+                        Schedule.of(weights.stream().mapToLong(Long::longValue).toArray()),
+                        List.copyOf(parts),
+                        new AtomicInteger(ThreadLocalRandom.current().nextInt(1 << 16)));
     }
 
     /// The one with the fewest open requests of a few drawn at random.
