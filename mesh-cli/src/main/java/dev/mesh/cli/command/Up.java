@@ -3,23 +3,21 @@ package dev.mesh.cli.command;
 import dev.mesh.api.finding.Finding;
 import dev.mesh.api.object.MeshObject;
 import dev.mesh.api.read.ObjectReader;
-import dev.mesh.cli.client.AdminClient;
 import dev.mesh.cli.client.Failure;
+import dev.mesh.cli.local.LocalMesh;
 import dev.mesh.cli.local.LocalPlan;
 import dev.mesh.cli.local.Log;
-import dev.mesh.cli.local.ProxyBootstrap;
+import dev.mesh.cli.local.Ports;
 import dev.mesh.cli.local.Supervisor;
 import dev.mesh.cli.render.Table;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -40,11 +38,27 @@ public final class Up implements Callable<Integer> {
     @SuppressWarnings("NullAway.Init") // set by picocli
     private Path folder;
 
-    @Option(names = "--xds-port", defaultValue = "15010", description = "The pilot's port (default: ${DEFAULT-VALUE}).")
+    @Option(
+            names = "--xds-port",
+            defaultValue = "15010",
+            description = "The pilot's port, 0 for any (default: ${DEFAULT-VALUE}).")
     private int xdsPort;
+
+    @Option(
+            names = "--admin-port",
+            defaultValue = "15000",
+            description = "The proxies' admin port, each on its own address, 0 for any (default: ${DEFAULT-VALUE}).")
+    private int adminPort;
+
+    @Option(
+            names = "--grace",
+            defaultValue = "8",
+            description = "Seconds that processes have to end before they are killed (default: ${DEFAULT-VALUE}).")
+    private int grace;
 
     @Override
     public Integer call() throws IOException, InterruptedException {
+        long started = System.nanoTime();
         if (!System.getProperty("os.name", "").equals("Linux")) {
             throw new Failure("up needs Linux: elsewhere 127.0.x.y are no addresses of this machine");
         }
@@ -53,44 +67,70 @@ public final class Up implements Callable<Integer> {
             throw new Failure(
                     "up is part of the distribution: run bin/meshctl (make build makes target/home/bin/meshctl)");
         }
-        var variables = Map.of(
-                "JAVA",
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "EXAMPLES",
-                Path.of(home, "lib", "examples") + "/*");
-        LocalPlan plan = LocalPlan.of(objects(), xdsPort, Up::freePort, variables);
+        var ports = new Ports();
         Path work = Files.createTempDirectory("meshctl-up-");
-        var out = spec.commandLine().getOut();
+        int pilot = xdsPort == 0 ? ports.free() : xdsPort;
+        int admin = adminPort == 0 ? ports.free() : adminPort;
+        var java = Path.of(System.getProperty("java.home"), "bin", "java");
+        var setting = new LocalPlan.Setting(
+                folder.toAbsolutePath().normalize(),
+                work,
+                pilot,
+                admin,
+                Map.of("JAVA", java.toString(), "MESH_HOME", home));
+        LocalPlan plan;
+        try {
+            plan = LocalPlan.of(objects(), setting, ports::free);
+            Ports.check(plan.bindings());
+        } catch (Failure e) {
+            delete(work);
+            throw e;
+        }
+        return run(plan, setting, Path.of(home), started);
+    }
+
+    private int run(LocalPlan plan, LocalPlan.Setting setting, Path home, long started)
+            throws IOException, InterruptedException {
         int width = plan.applications().stream()
                 .mapToInt(application -> application.name().length())
                 .reduce(8, Math::max);
-        var log = new Log(out, Table.ansi(spec), width);
-        var supervisor = new Supervisor(log, Duration.ofSeconds(8));
+        var log = new Log(spec.commandLine().getOut(), Table.ansi(spec), width);
+        var supervisor = new Supervisor(log, Duration.ofSeconds(grace));
         var stopped = new CountDownLatch(1);
+        // Ctrl-C, SIGTERM, and the end of a start that failed all come by here.
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
             log.say("stopping ...");
             supervisor.close();
-            delete(work);
+            delete(setting.work());
             stopped.countDown();
         }));
-        long started = System.nanoTime();
-        start(home, plan, work, supervisor);
-        awaitReady(plan, log);
-        log.say("");
-        log.say("The mesh is ready after " + TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - started) + " ms: "
-                + plan.sidecars().size() + " workloads with a sidecar each, and the edge gateway.");
-        plan.urls().forEach(url -> log.say("  open   " + url));
-        log.say("  look   meshctl proxy-config routes --admin 127.0.0.1:15000");
-        log.say("  edit   " + folder + ": changes take effect when saved");
-        log.say("  stop   Ctrl-C");
-        log.say("");
+        var mesh = new LocalMesh(plan, setting, home, supervisor, log);
+        log.say("starting the pilot, the edge gateway, " + plan.sidecars().size() + " sidecars and "
+                + plan.applications().size() + " applications ...");
+        mesh.start();
+        mesh.awaitReady();
+        var look = new ArrayList<>(List.of(
+                "",
+                "The mesh is ready after " + TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - started) + " ms: "
+                        + plan.sidecars().size() + " workloads with a sidecar each, and the edge gateway."));
+        plan.urls().forEach(url -> look.add("  open   " + url));
+        look.add("  admin  http://127.0.0.1:" + setting.adminPort() + "/ of the edge; of the sidecars:");
+        plan.sidecars()
+                .forEach(sidecar -> look.add("         http://" + sidecar.adminAddress() + ":" + sidecar.adminPort()
+                        + "/ " + sidecar.cluster() + " " + sidecar.labels().getOrDefault("version", "")));
+        look.add("  look   meshctl proxy-config routes --admin 127.0.0.1:" + setting.adminPort());
+        look.add("  edit   " + folder + ": changes take effect when saved");
+        look.add("  logs   below, each line behind its program's name");
+        look.add("  stop   Ctrl-C");
+        look.add("");
+        log.say(String.join(System.lineSeparator(), look));
         stopped.await();
         return 0;
     }
 
     private List<MeshObject> objects() throws IOException {
         if (!Files.isDirectory(folder)) {
-            throw new Failure(folder + ": not a folder");
+            throw new Failure(folder + (Files.exists(folder) ? ": no folder" : ": there is no such folder"));
         }
         var objects = new ArrayList<MeshObject>();
         var errors = new ArrayList<String>();
@@ -99,6 +139,9 @@ public final class Up implements Callable<Integer> {
             files = found.filter(file -> file.toString().matches(".*\\.(yaml|yml|json)"))
                     .sorted()
                     .toList();
+        }
+        if (files.isEmpty()) {
+            throw new Failure(folder + ": no file ends in .yaml, .yml or .json");
         }
         for (Path file : files) {
             var result = ObjectReader.read(file.toString(), Files.readString(file));
@@ -113,79 +156,9 @@ public final class Up implements Callable<Integer> {
         return objects;
     }
 
-    private void start(String home, LocalPlan plan, Path work, Supervisor supervisor) throws IOException {
-        supervisor.start(new Supervisor.Program(
-                "pilot",
-                List.of(
-                        home + "/bin/mesh-pilot",
-                        "--folder",
-                        folder.toString(),
-                        "--xds-port",
-                        Integer.toString(xdsPort)),
-                Map.of(),
-                true));
-        supervisor.start(new Supervisor.Program(
-                "edge",
-                List.of(home + "/bin/mesh-proxy", "--concurrency", "1", "-c", write(work, "edge", plan.edge())),
-                Map.of(),
-                true));
-        var sidecars = new ArrayList<>(List.of(home + "/bin/mesh-proxy", "--concurrency", "1"));
-        for (int i = 0; i < plan.sidecars().size(); i++) {
-            sidecars.add("-c");
-            sidecars.add(write(work, "sidecar-" + i, plan.sidecars().get(i)));
-        }
-        if (!plan.sidecars().isEmpty()) {
-            supervisor.start(new Supervisor.Program("sidecars", sidecars, Map.of(), true));
-        }
-        for (var application : plan.applications()) {
-            Path hosts = Files.write(work.resolve(application.name() + ".hosts"), application.hosts());
-            var environment = new TreeMap<>(application.environment());
-            environment.put("HOSTS_FILE", hosts.toString());
-            supervisor.start(new Supervisor.Program(
-                    application.name(), application.command(), environment, application.restart()));
-        }
-    }
-
-    private static String write(Path work, String name, ProxyBootstrap bootstrap) throws IOException {
-        return Files.writeString(work.resolve(name + ".json"), bootstrap.json()).toString();
-    }
-
-    private static void awaitReady(LocalPlan plan, Log log) throws InterruptedException {
-        var waiting = new ArrayList<>(plan.sidecars());
-        waiting.add(plan.edge());
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
-        while (!waiting.isEmpty()) {
-            waiting.removeIf(Up::isReady);
-            if (System.nanoTime() > deadline) {
-                log.problem(
-                        "meshctl", "not ready after 60 s: " + waiting.getFirst().nodeId());
-                return;
-            }
-            TimeUnit.MILLISECONDS.sleep(50);
-        }
-    }
-
-    private static boolean isReady(ProxyBootstrap proxy) {
-        try {
-            return new AdminClient(proxy.adminAddress() + ":" + proxy.adminPort())
-                    .get("/ready")
-                    .startsWith("LIVE");
-        } catch (Failure e) {
-            return false;
-        }
-    }
-
-    private static int freePort() {
-        try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
-        } catch (IOException e) {
-            throw new Failure("no free port on 127.0.0.1 (" + e.getMessage() + ")");
-        }
-    }
-
     private static void delete(Path work) {
         try (var files = Files.walk(work)) {
-            for (Path file : files.sorted(java.util.Comparator.reverseOrder()).toList()) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
                 Files.delete(file);
             }
         } catch (IOException e) {
