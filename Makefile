@@ -2,7 +2,7 @@
 MVN := ./scripts/mvn -B -ntp
 HOME_DIR := target/home
 .DEFAULT_GOAL := help
-.PHONY: help demo build test quick fmt golden interop clean
+.PHONY: help demo build dist test quick fmt golden interop clean
 
 help: ## shows this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{sub(/:.*/, "", $$1); printf "  make %-10s %s\n", $$1, $$2}'
@@ -13,6 +13,10 @@ demo: build ## runs the shop: a whole mesh on this machine, from examples/shop
 build: ## builds the programs into target/home (bin/meshctl, bin/mesh-pilot, bin/mesh-proxy), with AOT caches
 	$(MVN) -q -Dquick -DskipTests package
 	./scripts/assemble $(HOME_DIR)
+	./scripts/train $(HOME_DIR)
+
+dist: build ## meshctl, pilot and proxy with a Java runtime of their own, in target/dist and as a tar.gz
+	./scripts/dist $(HOME_DIR) target/dist
 
 test: ## all checks, and the unit and in-process tests of all modules
 	$(MVN) verify

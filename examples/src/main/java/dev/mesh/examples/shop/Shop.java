@@ -7,6 +7,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 
 /// `shop SERVICE`: one service of the shop on 127.0.0.1 at `PORT`. `shop visit URL [TIMES]` walks through the pages
 /// of one that runs; `shop rehearse` runs all services in one process, visits them, and ends.
@@ -35,6 +36,8 @@ public final class Shop {
                 try {
                     var running = start(what, Integer.parseInt(port), workload, Peers.NAMED);
                     say("listening on 127.0.0.1:" + running.port());
+                    // Serves until it is told to end; the servers' own threads keep no process alive.
+                    new CountDownLatch(1).await();
                 } catch (IOException e) {
                     fail("port " + port + " of 127.0.0.1: " + e.getMessage());
                 } catch (IllegalArgumentException e) {

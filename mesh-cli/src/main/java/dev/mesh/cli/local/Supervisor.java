@@ -194,7 +194,8 @@ public final class Supervisor implements AutoCloseable {
             Process running = process;
             if (running != null) {
                 running.descendants().forEach(ProcessHandle::destroy);
-                running.destroy();
+                // By its handle: Process.destroy would close the pipe that its last words come by.
+                running.toHandle().destroy();
             }
         }
 
