@@ -81,7 +81,9 @@ final class Page {
                     .append(money(line.getCents()))
                     .append("</li>\n");
         }
-        body.append("</ul>\n<p id=\"total\">Total ").append(money(cart.getCents())).append("</p>\n");
+        body.append("</ul>\n<p id=\"total\">Total ")
+                .append(money(cart.getCents()))
+                .append("</p>\n");
         return page("Your cart", user, body.toString());
     }
 

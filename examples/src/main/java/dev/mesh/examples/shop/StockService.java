@@ -71,8 +71,7 @@ final class StockService {
             var lines = new BufferedReader(new InputStreamReader(socket.getInputStream(), StandardCharsets.UTF_8));
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
                 Integer count = line.startsWith("GET ") ? available.get(line.substring(4)) : null;
-                socket.getOutputStream()
-                        .write(((count == null ? "?" : count) + "\n").getBytes(StandardCharsets.UTF_8));
+                socket.getOutputStream().write(((count == null ? "?" : count) + "\n").getBytes(StandardCharsets.UTF_8));
             }
         } catch (IOException e) {
             Shop.say("stock: a caller went: " + e.getMessage());

@@ -84,7 +84,8 @@ final class Web {
     private static Answer answer(HttpExchange exchange, Handler handler) {
         try {
             String path = exchange.getRequestURI().getPath();
-            return handler.answer(exchange, List.of(path.replaceAll("^/+|/+$", "").split("/+")));
+            return handler.answer(
+                    exchange, List.of(path.replaceAll("^/+|/+$", "").split("/+")));
         } catch (IOException e) {
             return new Answer(502, "text/plain", e.getMessage() + "\n", Map.of());
         }

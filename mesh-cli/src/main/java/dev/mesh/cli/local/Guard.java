@@ -38,8 +38,8 @@ final class Guard implements AutoCloseable {
                     .redirectError(ProcessBuilder.Redirect.DISCARD)
                     .start();
         } catch (IOException e) {
-            throw new Failure("up needs the programs sh and setsid (Debian: apt-get install util-linux): "
-                    + e.getMessage());
+            throw new Failure(
+                    "up needs the programs sh and setsid (Debian: apt-get install util-linux): " + e.getMessage());
         }
     }
 

@@ -74,8 +74,7 @@ public final class LocalMesh {
     }
 
     private void start(String name, List<String> command, Map<String, Probe> ready) {
-        var child = supervisor.start(
-                new Supervisor.Program(name, command, Map.of(), null, RestartPolicy.Always));
+        var child = supervisor.start(new Supervisor.Program(name, command, Map.of(), null, RestartPolicy.Always));
         parts.add(new Part(child, new LinkedHashMap<>(ready), System.nanoTime() + PROXIES.toNanos()));
     }
 

@@ -66,7 +66,8 @@ public record LocalPlan(
         var urls = new ArrayList<String>();
         var bindings = new ArrayList<Binding>();
         bindings.add(new Binding("127.0.0.1", setting.pilotPort(), "the pilot's port; --xds-port takes another"));
-        bindings.add(new Binding("127.0.0.1", setting.adminPort(), "the edge's admin port; --admin-port takes another"));
+        bindings.add(
+                new Binding("127.0.0.1", setting.adminPort(), "the edge's admin port; --admin-port takes another"));
         var edgeLabels = new TreeMap<String, String>();
         edgeLabels.put("istio", "ingressgateway");
         for (MeshObject object : objects) {
@@ -95,7 +96,9 @@ public record LocalPlan(
                 ports.put(name, free);
                 applicationPorts.put(port, free);
                 bindings.add(new Binding(
-                        entry.address(), port, "of " + workload.ref() + ", " + workload.positions().of("spec.ports")));
+                        entry.address(),
+                        port,
+                        "of " + workload.ref() + ", " + workload.positions().of("spec.ports")));
             });
             String outbound = LocalAddresses.outbound(entry.address());
             sidecars.add(sidecar(workload, entry, outbound, applicationPorts, setting));
@@ -133,7 +136,9 @@ public record LocalPlan(
         MeshObject workload = workloads.get(namespace + "/" + name);
         if (workload == null) {
             throw wrong(
-                    object, "spec.workload", "\"" + name + "\" (expected: a WorkloadEntry of namespace " + namespace + ")");
+                    object,
+                    "spec.workload",
+                    "\"" + name + "\" (expected: a WorkloadEntry of namespace " + namespace + ")");
         }
         String address = ((WorkloadEntry) workload.spec()).address();
         if (!LocalAddresses.isWorkload(address)) {
@@ -152,8 +157,8 @@ public record LocalPlan(
             Setting setting) {
         String namespace = object.ref().namespace();
         var environment = new TreeMap<String, String>();
-        ports.forEach((name, port) -> environment.put(
-                "PORT_" + name.toUpperCase(Locale.ROOT).replace('-', '_'), Integer.toString(port)));
+        ports.forEach((name, port) ->
+                environment.put("PORT_" + name.toUpperCase(Locale.ROOT).replace('-', '_'), Integer.toString(port)));
         int main = port(object, "spec.port", process.port(), process.port(), ports);
         if (main != 0) {
             environment.put("PORT", Integer.toString(main));
@@ -171,7 +176,8 @@ public record LocalPlan(
         variables.putAll(environment);
         var command = new ArrayList<String>();
         for (int i = 0; i < process.command().size(); i++) {
-            command.add(replaced(object, "spec.command[" + i + "]", process.command().get(i), variables));
+            command.add(replaced(
+                    object, "spec.command[" + i + "]", process.command().get(i), variables));
         }
         if (command.isEmpty()) {
             throw wrong(object, "spec.command", "[] (expected: a program and its arguments)");
@@ -218,7 +224,8 @@ public record LocalPlan(
         }
         Integer port = ports.get(meant);
         if (port == null) {
-            throw wrong(object, path, "\"" + meant + "\" (expected: a port of the WorkloadEntry: " + ports.keySet() + ")");
+            throw wrong(
+                    object, path, "\"" + meant + "\" (expected: a port of the WorkloadEntry: " + ports.keySet() + ")");
         }
         return port;
     }

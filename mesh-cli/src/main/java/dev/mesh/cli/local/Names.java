@@ -40,8 +40,8 @@ final class Names {
                             object.ref().name(),
                             object.ref().namespace(),
                             service.ports().stream()
-                                    .map(port -> new KnownPort(
-                                            port.port(), AppProtocol.of(port.name(), port.appProtocol())))
+                                    .map(port ->
+                                            new KnownPort(port.port(), AppProtocol.of(port.name(), port.appProtocol())))
                                     .toList()));
                 case ServiceEntry entry ->
                     entry.hosts().stream()
@@ -51,8 +51,8 @@ final class Names {
                                     object.ref().name(),
                                     "",
                                     entry.ports().stream()
-                                            .map(port -> new KnownPort(
-                                                    port.number(), AppProtocol.of(port.protocol(), "")))
+                                            .map(port ->
+                                                    new KnownPort(port.number(), AppProtocol.of(port.protocol(), "")))
                                             .toList())));
                 default -> {}
             }
@@ -109,8 +109,7 @@ final class Names {
                     .filter(port -> !port.protocol().isHttp())
                     .findFirst()
                     .ifPresent(port -> variables.put(
-                            prefix + "_ADDRESS",
-                            virtual.getOrDefault(service.host(), outbound) + ":" + port.number()));
+                            prefix + "_ADDRESS", virtual.getOrDefault(service.host(), outbound) + ":" + port.number()));
         }
         return variables;
     }
