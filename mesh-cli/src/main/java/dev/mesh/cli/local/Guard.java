@@ -19,14 +19,14 @@ final class Guard implements AutoCloseable {
                 done) exit 0 ;;
               esac
             done
-            for child in $children; do kill -TERM -- "-$child" 2>/dev/null; done
+            for child in $children; do kill -s TERM -- "-$child" 2>/dev/null; done
             for second in 1 2 3 4 5; do
               alive=
-              for child in $children; do kill -0 -- "-$child" 2>/dev/null && alive=yes; done
+              for child in $children; do kill -s 0 -- "-$child" 2>/dev/null && alive=yes; done
               [ -n "$alive" ] || exit 0
               sleep 1
             done
-            for child in $children; do kill -KILL -- "-$child" 2>/dev/null; done
+            for child in $children; do kill -s KILL -- "-$child" 2>/dev/null; done
             """;
 
     private final Process shell;
