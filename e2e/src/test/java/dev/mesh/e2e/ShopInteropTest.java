@@ -49,7 +49,10 @@ class ShopInteropTest {
             for (Path file : files.toList()) {
                 Files.writeString(
                         folder.resolve(file.getFileName()),
-                        Files.readString(file).replace("number: 8080, name: http, protocol", "number: " + port + ", name: http, protocol"));
+                        Files.readString(file)
+                                .replace(
+                                        "number: 8080, name: http, protocol",
+                                        "number: " + port + ", name: http, protocol"));
             }
         }
         shop = "http://127.0.0.1:" + port;
@@ -64,8 +67,7 @@ class ShopInteropTest {
                 .redirectErrorStream(true)
                 .redirectOutput(work.resolve("log").toFile())
                 .start();
-        await().atMost(Duration.ofSeconds(90))
-                .until(() -> !mesh.isAlive() || log().contains("The mesh is ready"));
+        await().atMost(Duration.ofSeconds(90)).until(() -> !mesh.isAlive() || log().contains("The mesh is ready"));
         assertThat(mesh.isAlive()).as(log()).isTrue();
     }
 
@@ -119,8 +121,8 @@ class ShopInteropTest {
                         .replace("subset: v1}, weight: 100", "subset: v1}, weight: 0")
                         .replace("subset: v2}, weight: 0", "subset: v2}, weight: 100"));
         await().atMost(Duration.ofSeconds(20))
-                .untilAsserted(() ->
-                        assertThat(get("/products/mug", "ann").body()).contains("reviews-v2"));
+                .untilAsserted(
+                        () -> assertThat(get("/products/mug", "ann").body()).contains("reviews-v2"));
         over.set(true);
         load.join();
         assertThat(failures).isEmpty();
