@@ -45,7 +45,10 @@ public final class PathNormalizer {
             unescaped = true;
         }
         if (rules.dotSegments) {
-            plain = removeDotSegments(plain);
+            if (plain.contains("%00")) {
+                return new Result.Rejected();
+            }
+            plain = removeDotSegments(unescapeUnreserved(plain));
         }
         if (rules.mergeSlashes) {
             plain = mergeSlashes(plain);
@@ -112,7 +115,8 @@ public final class PathNormalizer {
         var kept = new ArrayDeque<String>();
         String[] segments = slashed.substring(1).split("/", -1);
         for (int i = 0; i < segments.length; i++) {
-            String plain = segments[i].replace("%2e", ".").replace("%2E", ".");
+            // Parameters of a dot segment do not hide it.
+            String plain = segments[i].startsWith("..;") ? ".." : segments[i].startsWith(".;") ? "." : segments[i];
             boolean last = i == segments.length - 1;
             if (plain.equals(".")) {
                 if (last) {
@@ -128,6 +132,34 @@ public final class PathNormalizer {
             }
         }
         return "/" + String.join("/", kept);
+    }
+
+    // What an escape of an unreserved character stands for is the same path (RFC 3986 6.2.2.2).
+    private static String unescapeUnreserved(String path) {
+        if (path.indexOf('%') < 0) {
+            return path;
+        }
+        var out = new StringBuilder(path.length());
+        for (int i = 0; i < path.length(); i++) {
+            char c = path.charAt(i);
+            int high = c == '%' && i + 2 < path.length() ? Character.digit(path.charAt(i + 1), 16) : -1;
+            int low = high >= 0 ? Character.digit(path.charAt(i + 2), 16) : -1;
+            int plain = low >= 0 ? high << 4 | low : -1;
+            boolean unreserved = (plain >= 'a' && plain <= 'z')
+                    || (plain >= 'A' && plain <= 'Z')
+                    || (plain >= '0' && plain <= '9')
+                    || plain == '-'
+                    || plain == '.'
+                    || plain == '_'
+                    || plain == '~';
+            if (unreserved) {
+                out.append((char) plain);
+                i += 2;
+            } else {
+                out.append(c);
+            }
+        }
+        return out.toString();
     }
 
     private static String mergeSlashes(String path) {

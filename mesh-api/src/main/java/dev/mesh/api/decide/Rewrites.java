@@ -42,8 +42,8 @@ public final class Rewrites {
         return out.toString();
     }
 
-    /// Where a redirect sends the client (Envoy, `RedirectAction`): a port is kept only if neither scheme nor
-    /// host changes it and it is not the scheme's own.
+    /// Where a redirect sends the client (Envoy, `RedirectAction`): a port that it names is always said; the
+    /// request's is kept unless the scheme changes and it is the old scheme's own.
     public static String location(Route route, RouteAction.Redirect redirect, RequestView request) {
         String scheme = redirect.scheme().isEmpty() ? request.scheme() : redirect.scheme();
         String authority = redirect.host().isEmpty() ? request.authority() : redirect.host();
@@ -54,10 +54,6 @@ public final class Rewrites {
             if (redirect.host().isEmpty() && authority.endsWith(old)) {
                 authority = withoutPort(authority);
             }
-        }
-        String usual = scheme.equals("https") ? ":443" : ":80";
-        if (redirect.port() != 0 && authority.endsWith(usual)) {
-            authority = withoutPort(authority);
         }
         String path = request.path();
         if (redirect.stripQuery()) {

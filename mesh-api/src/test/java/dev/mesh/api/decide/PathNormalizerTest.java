@@ -23,8 +23,17 @@ class PathNormalizerTest {
         becomes("/a\\..\\b", "/b");
         becomes("//a///b/", "/a/b/");
         becomes("/a/..", "/");
+        becomes("/a/..;x=1/b", "/b");
+        becomes("/%61/%7E%2d", "/a/~-");
+        becomes("/a%20b%2F", "/a%20b%2F");
         becomes("/a/b/.", "/a/b/");
         becomes("/a?x=/../b//c", "/a?x=/../b//c");
+    }
+
+    @Test
+    void rejectsAnEscapedNul() {
+        assertThat(normalize("/a%00", PathNormalizer.EscapedSlashes.KEEP))
+                .isEqualTo(new PathNormalizer.Result.Rejected());
     }
 
     @Test

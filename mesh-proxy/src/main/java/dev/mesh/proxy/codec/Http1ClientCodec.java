@@ -423,7 +423,10 @@ public final class Http1ClientCodec extends ChannelInboundHandlerAdapter
         }
 
         private static boolean bodyExpected(String method) {
-            return method.equals("POST") || method.equals("PUT") || method.equals("PATCH");
+            return switch (method) {
+                case "GET", "HEAD", "DELETE", "TRACE", "CONNECT" -> false;
+                default -> true;
+            };
         }
 
         @Override

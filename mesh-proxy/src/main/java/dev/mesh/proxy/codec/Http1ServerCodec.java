@@ -196,7 +196,7 @@ public final class Http1ServerCodec extends ChannelInboundHandlerAdapter impleme
         Protocol protocol = protocol(block, targetEnd + 1, end);
         for (int i = methodEnd + 1; i < targetEnd; i++) {
             int c = block[i] & 0xff;
-            if (c <= 0x20 || c == 0x7f) {
+            if (c <= 0x20 || c >= 0x7f) {
                 throw Http1Error.malformed();
             }
         }

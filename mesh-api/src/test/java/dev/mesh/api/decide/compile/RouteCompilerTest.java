@@ -70,7 +70,7 @@ class RouteCompilerTest {
         "a.com, /h, x-user=9, range",
         "a.com, /h, x-user=10, rest",
         "a.com, /h, x-user=bob, rest",
-        "a.com, /q?v=a%20bc, '', query",
+        "a.com, /q?v=a%20bc, '', rest",
         "a.com, /q?vv=a%20b, '', rest",
         "a.com, /g, content-type=application/grpc+proto, grpc",
         "a.com, /g, content-type=application/grpcx, rest",

@@ -73,6 +73,9 @@ final class CorsFilter implements HttpFilter {
         if (!policy.maxAge().isEmpty()) {
             headers.add("access-control-max-age", policy.maxAge());
         }
+        if (!policy.expose().isEmpty()) {
+            headers.add("access-control-expose-headers", policy.expose());
+        }
         if (policy.privateNetwork() && "true".equals(head.headers().get("access-control-request-private-network"))) {
             headers.add("access-control-allow-private-network", "true");
         }

@@ -103,12 +103,13 @@ final class RouterFilter implements HttpFilter, LoadBalancerContext {
                         "",
                         withMutations(
                                 route,
+                                redirect.status(),
                                 new HeaderMap()
                                         .add("location", Rewrites.location(route, redirect, context.requestView()))),
                         null,
                         "direct_response");
             case RouteAction.DirectResponse(int status, String body) ->
-                reply(status, body, withMutations(route, new HeaderMap()), null, "direct_response");
+                reply(status, body, withMutations(route, status, location(status)), null, "direct_response");
             case RouteAction.NonForwarding() ->
                 reply(404, "", new HeaderMap(), ResponseFlag.NO_ROUTE_FOUND, "route_not_found");
             case RouteAction.Forward action -> forward(route, action, info);
@@ -116,7 +117,18 @@ final class RouterFilter implements HttpFilter, LoadBalancerContext {
         return Status.STOP;
     }
 
-    private HeaderMap withMutations(Route route, HeaderMap headers) {
+    // As in Envoy, an answer that names a place names the request's own where it has no other.
+    private HeaderMap location(int status) {
+        var headers = new HeaderMap();
+        if (status == 201 || (status >= 301 && status <= 308 && status != 304)) {
+            var request = context.requestView();
+            headers.add("location", request.scheme() + "://" + request.authority() + request.path());
+        }
+        return headers;
+    }
+
+    private HeaderMap withMutations(Route route, int status, HeaderMap headers) {
+        context.stream().responseCode = status;
         Mutations.apply(route.responseHeaders(), headers, context.stream());
         return headers;
     }
@@ -211,14 +223,12 @@ final class RouterFilter implements HttpFilter, LoadBalancerContext {
     private void rewrite(Route route, RouteAction.Forward action, String literalHost) {
         var rewrite = action.rewrite();
         if (rewrite.path() != null) {
-            String path = Rewrites.path(route, rewrite.path(), head.path());
-            if (!path.equals(head.path())) {
-                context.stream().originalPath = head.path();
-                if (!shared.suppressEnvoyHeaders()) {
-                    head.headers().set("x-envoy-original-path", head.path());
-                }
-                head.path(path);
+            // Said even where the rewrite leaves the path as it was, as in Envoy.
+            context.stream().originalPath = head.path();
+            if (!shared.suppressEnvoyHeaders()) {
+                head.headers().set("x-envoy-original-path", head.path());
             }
+            head.path(Rewrites.path(route, rewrite.path(), head.path()));
         }
         String host = literalHost;
         if (host.isEmpty() && rewrite.host() != null) {
@@ -239,6 +249,9 @@ final class RouterFilter implements HttpFilter, LoadBalancerContext {
         if (!host.isEmpty()) {
             if (rewrite.appendXForwardedHost()) {
                 head.headers().add("x-forwarded-host", head.authority());
+            }
+            if (!shared.suppressEnvoyHeaders()) {
+                head.headers().set("x-envoy-original-host", head.authority());
             }
             head.authority(host);
         }
@@ -547,6 +560,7 @@ final class RouterFilter implements HttpFilter, LoadBalancerContext {
         dropKept();
         StreamInfo info = context.stream();
         info.responseCodeDetails = "via_upstream";
+        info.responseCode = response.status();
         HeaderMap headers = response.headers();
         if (!shared.suppressEnvoyHeaders()) {
             headers.set("x-envoy-upstream-service-time", Long.toString(upstreamMillis));
