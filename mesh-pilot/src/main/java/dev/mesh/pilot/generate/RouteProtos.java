@@ -157,6 +157,10 @@ final class RouteProtos {
         var action = RouteAction.newBuilder()
                 .setTimeout(http.timeout() == null ? Duration.getDefaultInstance() : duration(http.timeout()))
                 .setRetryPolicy(retry(http.retries()));
+        String authority = authority(http.headers());
+        if (!authority.isEmpty()) {
+            action.setHostRewriteLiteral(authority);
+        }
         if (http.rewrite() != null) {
             rewrite(http.rewrite(), match, action);
         }
@@ -189,6 +193,10 @@ final class RouteProtos {
                     .setName(target.cluster())
                     .setWeight(UInt32Value.of(targets.size() == 1 ? 100 : target.weight()));
             headers(target.headers(), one);
+            String own = authority(target.headers());
+            if (!own.isEmpty()) {
+                one.setHostRewriteLiteral(own);
+            }
             weighted.addClusters(one);
         }
         return action.setWeightedClusters(weighted);
@@ -379,6 +387,23 @@ final class RouteProtos {
         }
     }
 
+    // The authority is no header that may be set: Envoy would refuse the whole route configuration.
+    private static boolean isAuthority(String name) {
+        return name.equalsIgnoreCase("host") || name.equals(":authority");
+    }
+
+    /// What a rule sets the authority to by `headers`; empty if it does not.
+    private static String authority(@Nullable Headers from) {
+        if (from == null || from.request() == null) {
+            return "";
+        }
+        return from.request().set().entrySet().stream()
+                .filter(entry -> isAuthority(entry.getKey()))
+                .map(Map.Entry::getValue)
+                .findFirst()
+                .orElse("");
+    }
+
     private static List<HeaderValueOption> options(Headers.HeaderOperations operations) {
         var options = new ArrayList<HeaderValueOption>();
         add(operations.set(), HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD, options);
@@ -388,11 +413,14 @@ final class RouteProtos {
 
     private static void add(
             Map<String, String> headers, HeaderValueOption.HeaderAppendAction action, List<HeaderValueOption> options) {
-        new TreeMap<>(headers)
-                .forEach((name, value) -> options.add(HeaderValueOption.newBuilder()
+        new TreeMap<>(headers).forEach((name, value) -> {
+            if (!isAuthority(name)) {
+                options.add(HeaderValueOption.newBuilder()
                         .setHeader(HeaderValue.newBuilder().setKey(name).setValue(value))
                         .setAppendAction(action)
-                        .build()));
+                        .build());
+            }
+        });
     }
 
     /// Which object and rule a route came from.

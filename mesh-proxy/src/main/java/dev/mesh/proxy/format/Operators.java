@@ -209,8 +209,8 @@ final class Operators {
             case ":authority", "host" -> request.authority();
             case ":scheme" -> request.scheme();
             case "x-envoy-original-path" ->
-                stream.originalPath == null ? headers(request).joined(name) : stream.originalPath;
-            default -> headers(request).joined(name);
+                stream.originalPath == null ? headers(request).get(name) : stream.originalPath;
+            default -> headers(request).get(name);
         };
     }
 
@@ -221,7 +221,7 @@ final class Operators {
         }
         return name.equals(":status")
                 ? Integer.toString(stream.responseCode)
-                : response.headers().joined(name);
+                : response.headers().get(name);
     }
 
     private static HeaderMap headers(RequestHead request) {
