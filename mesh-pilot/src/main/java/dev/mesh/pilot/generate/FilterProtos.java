@@ -3,7 +3,6 @@ package dev.mesh.pilot.generate;
 import com.google.protobuf.Any;
 import com.google.protobuf.BoolValue;
 import dev.mesh.api.networking.Percent;
-import dev.mesh.api.networking.StringMatch;
 import dev.mesh.api.networking.VirtualService;
 import io.envoyproxy.envoy.config.core.v3.RuntimeFractionalPercent;
 import io.envoyproxy.envoy.extensions.filters.common.fault.v3.FaultDelay;
@@ -13,7 +12,6 @@ import io.envoyproxy.envoy.extensions.filters.http.fault.v3.FaultAbort;
 import io.envoyproxy.envoy.extensions.filters.http.fault.v3.HTTPFault;
 import io.envoyproxy.envoy.extensions.filters.http.router.v3.Router;
 import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter;
-import io.envoyproxy.envoy.type.matcher.v3.RegexMatcher;
 import io.envoyproxy.envoy.type.matcher.v3.StringMatcher;
 import io.envoyproxy.envoy.type.v3.FractionalPercent;
 import java.util.List;
@@ -104,7 +102,7 @@ final class FilterProtos {
                         .setDefaultValue(FractionalPercent.newBuilder()
                                 .setNumerator(100)
                                 .setDenominator(FractionalPercent.DenominatorType.HUNDRED)));
-        from.allowOrigins().forEach(origin -> cors.addAllowOriginStringMatch(origin(origin)));
+        from.allowOrigins().forEach(origin -> cors.addAllowOriginStringMatch(RouteProtos.text(origin)));
         from.allowOrigin()
                 .forEach(origin -> cors.addAllowOriginStringMatch(
                         StringMatcher.newBuilder().setExact(origin)));
@@ -118,22 +116,5 @@ final class FilterProtos {
         cors.setForwardNotMatchingPreflights(
                 BoolValue.of(from.unmatchedPreflights() != VirtualService.UnmatchedPreflights.IGNORE));
         return Resource.pack(cors.build());
-    }
-
-    private static StringMatcher origin(StringMatch match) {
-        return switch (match) {
-            case StringMatch.Exact(String exact) ->
-                StringMatcher.newBuilder().setExact(exact).build();
-            case StringMatch.Prefix(String prefix) ->
-                StringMatcher.newBuilder().setPrefix(prefix).build();
-            case StringMatch.Regex(String regex) ->
-                StringMatcher.newBuilder()
-                        .setSafeRegex(RegexMatcher.newBuilder().setRegex(regex))
-                        .build();
-            case StringMatch.Present() ->
-                StringMatcher.newBuilder()
-                        .setSafeRegex(RegexMatcher.newBuilder().setRegex(".*"))
-                        .build();
-        };
     }
 }

@@ -342,7 +342,7 @@ final class RouteProtos {
         return query.build();
     }
 
-    private static StringMatcher text(StringMatch match) {
+    static StringMatcher text(StringMatch match) {
         return switch (match) {
             case StringMatch.Exact(String exact) ->
                 StringMatcher.newBuilder().setExact(exact).build();
