@@ -6,6 +6,7 @@ import com.google.protobuf.Message;
 import com.google.protobuf.UInt32Value;
 import com.google.protobuf.Value;
 import com.google.protobuf.util.Durations;
+import dev.mesh.api.decide.MaglevTable;
 import dev.mesh.proxy.codec.Http1Limits;
 import dev.mesh.proxy.filter.ConfigRejected;
 import dev.mesh.proxy.stats.Scope;
@@ -19,10 +20,12 @@ import io.envoyproxy.envoy.config.core.v3.RoutingPriority;
 import io.envoyproxy.envoy.config.core.v3.SocketAddress;
 import io.envoyproxy.envoy.config.endpoint.v3.ClusterLoadAssignment;
 import io.envoyproxy.envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest;
+import io.envoyproxy.envoy.extensions.load_balancing_policies.maglev.v3.Maglev;
 import io.envoyproxy.envoy.extensions.load_balancing_policies.random.v3.Random;
 import io.envoyproxy.envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash;
 import io.envoyproxy.envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin;
 import io.netty.handler.ssl.SslContext;
+import java.math.BigInteger;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
@@ -35,6 +38,7 @@ import org.jspecify.annotations.Nullable;
 
 /// `envoy.config.cluster.v3.Cluster` → a cluster that is ready for hosts. Configuration thread.
 public final class ClusterReader {
+    private static final long MAX_MAGLEV = 5_000_011;
     private static final String HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
     private final Scope stats;
@@ -281,12 +285,27 @@ public final class ClusterReader {
                                 : 8_388_608);
             }
             case CLUSTER_PROVIDED -> new LbPolicy.RoundRobin();
-            case MAGLEV, LOAD_BALANCING_POLICY_CONFIG, UNRECOGNIZED -> {
+            case MAGLEV ->
+                maglev(
+                        proto.getMaglevLbConfig().hasTableSize()
+                                ? proto.getMaglevLbConfig().getTableSize().getValue()
+                                : MaglevTable.USUAL_SIZE,
+                        "maglev_lb_config.table_size",
+                        reasons);
+            case LOAD_BALANCING_POLICY_CONFIG, UNRECOGNIZED -> {
                 reasons.add("lb_policy: " + proto.getLbPolicy()
-                        + " is not supported (expected: ROUND_ROBIN, LEAST_REQUEST, RANDOM or RING_HASH)");
+                        + " is not supported (expected: ROUND_ROBIN, LEAST_REQUEST, RANDOM, RING_HASH or MAGLEV)");
                 yield new LbPolicy.RoundRobin();
             }
         };
+    }
+
+    private static LbPolicy maglev(long size, String path, List<String> reasons) {
+        if (size < 2 || size > MAX_MAGLEV || !BigInteger.valueOf(size).isProbablePrime(50)) {
+            reasons.add(path + ": " + size + " (expected: a prime number up to " + MAX_MAGLEV + ")");
+            return new LbPolicy.Maglev(MaglevTable.USUAL_SIZE);
+        }
+        return new LbPolicy.Maglev((int) size);
     }
 
     private static boolean localityWeighted(io.envoyproxy.envoy.config.cluster.v3.Cluster proto) {
@@ -309,6 +328,9 @@ public final class ClusterReader {
                 }
                 if (typed.is(RingHash.class)) {
                     return typed.unpack(RingHash.class).hasLocalityWeightedLbConfig();
+                }
+                if (typed.is(Maglev.class)) {
+                    return typed.unpack(Maglev.class).hasLocalityWeightedLbConfig();
                 }
             } catch (InvalidProtocolBufferException e) {
                 return false; // refused where the policy itself is read
@@ -344,11 +366,18 @@ public final class ClusterReader {
                                     ? config.getMaximumRingSize().getValue()
                                     : 8_388_608);
                 }
+                case "envoy.extensions.load_balancing_policies.maglev.v3.Maglev" -> {
+                    Maglev config = unpack(typed, Maglev.getDefaultInstance(), reasons);
+                    return maglev(
+                            config.hasTableSize() ? config.getTableSize().getValue() : MaglevTable.USUAL_SIZE,
+                            "load_balancing_policy.table_size",
+                            reasons);
+                }
                 default -> {}
             }
         }
         reasons.add(
-                "load_balancing_policy: none of the policies is supported (expected: round_robin, least_request, random or ring_hash)");
+                "load_balancing_policy: none of the policies is supported (expected: round_robin, least_request, random, ring_hash or maglev)");
         return new LbPolicy.RoundRobin();
     }
 

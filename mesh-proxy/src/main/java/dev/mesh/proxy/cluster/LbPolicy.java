@@ -12,4 +12,7 @@ public sealed interface LbPolicy {
     /// @param minimum ring size, default 1024
     /// @param maximum ring size, default 8388608
     record RingHash(long minimum, long maximum) implements LbPolicy {}
+
+    /// @param tableSize a prime, default 65537
+    record Maglev(int tableSize) implements LbPolicy {}
 }

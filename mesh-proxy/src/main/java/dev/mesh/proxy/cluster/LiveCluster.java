@@ -181,7 +181,7 @@ public final class LiveCluster implements Cluster {
         }
         List<LiveHost> eligible =
                 panic ? hosts : hosts.stream().filter(LiveHost::healthy).toList();
-        boolean ring = policy instanceof LbPolicy.RingHash;
+        boolean ring = policy instanceof LbPolicy.RingHash || policy instanceof LbPolicy.Maglev;
         LoadBalancer balancer = localityWeighted && !panic && !ring ? LoadBalancer.byLocality(policy, hosts) : null;
         var fresh = new Choice(
                 eligible,

@@ -1,6 +1,7 @@
 package dev.mesh.proxy.cluster;
 
 import dev.mesh.api.decide.HashRing;
+import dev.mesh.api.decide.MaglevTable;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -21,12 +22,19 @@ sealed interface LoadBalancer {
             case LbPolicy.RoundRobin() -> RoundRobin.of(hosts);
             case LbPolicy.LeastRequest(int choices) -> new LeastRequest(choices, Weights.of(hosts));
             case LbPolicy.Random() -> new Randomly();
-            case LbPolicy.RingHash(long minimum, long maximum) -> ring(hosts, minimum, maximum, localityWeights);
+            case LbPolicy.RingHash(long minimum, long maximum) -> {
+                var entries = entries(hosts, localityWeights);
+                yield new Ring(entries.isEmpty() ? null : HashRing.of(entries, minimum, maximum));
+            }
+            case LbPolicy.Maglev(int size) -> {
+                var entries = entries(hosts, localityWeights);
+                yield new Maglev(entries.isEmpty() ? null : MaglevTable.of(entries, size));
+            }
         };
     }
 
-    private static LoadBalancer ring(List<LiveHost> hosts, long minimum, long maximum, boolean localityWeights) {
-        var entries = hosts.stream()
+    private static List<HashRing.Entry> entries(List<LiveHost> hosts, boolean localityWeights) {
+        return hosts.stream()
                 .map(host -> new HashRing.Entry(
                         host.address().getAddress().getHostAddress() + ":"
                                 + host.address().getPort(),
@@ -38,7 +46,6 @@ sealed interface LoadBalancer {
                                         Integer.MAX_VALUE)
                                 : host.weight()))
                 .toList();
-        return new Ring(entries.isEmpty() ? null : HashRing.of(entries, minimum, maximum));
     }
 
     /// Cumulative weights; null in a list of equal ones.
@@ -166,6 +173,14 @@ sealed interface LoadBalancer {
         public Host choose(List<LiveHost> hosts, LoadBalancerContext context) {
             long hash = context.hasHash() ? context.hash() : context.random().nextLong();
             return ring == null ? hosts.getFirst() : hosts.get(ring.find(hash, Math.max(0, context.attempt())));
+        }
+    }
+
+    record Maglev(@Nullable MaglevTable table) implements LoadBalancer {
+        @Override
+        public Host choose(List<LiveHost> hosts, LoadBalancerContext context) {
+            long hash = context.hasHash() ? context.hash() : context.random().nextLong();
+            return table == null ? hosts.getFirst() : hosts.get(table.find(hash, Math.max(0, context.attempt())));
         }
     }
 }
