@@ -2,7 +2,7 @@
 MVN := ./scripts/mvn -B -ntp
 HOME_DIR := target/home
 .DEFAULT_GOAL := help
-.PHONY: help demo build dist test quick fmt golden interop clean
+.PHONY: help demo build dist test quick fmt golden interop bench clean
 
 help: ## shows this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{sub(/:.*/, "", $$1); printf "  make %-10s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ interop: ## real Envoy under our pilot, our proxy under go-control-plane, a brow
 	./scripts/assemble $(HOME_DIR)
 	./scripts/train $(HOME_DIR)
 	$(MVN) -Dquick verify -pl mesh-api,mesh-pilot,e2e -Dtest='*InteropTest' -Dsurefire.failIfNoSpecifiedTests=false -Denvoy="$$(./scripts/envoy)" -Dhome="$(CURDIR)/$(HOME_DIR)" -Dgo-control-plane="$$(./scripts/go-control-plane || true)"
+
+bench: build ## measures mesh-proxy beside Envoy, HAProxy and nginx (QUICK=1: in minutes; ONLY=h1-1k: one piece; see docs/benchmarks.md)
+	./e2e/bench/bench.py
 
 clean: ## removes what was built
 	$(MVN) clean
