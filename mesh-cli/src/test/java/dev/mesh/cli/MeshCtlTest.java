@@ -113,4 +113,21 @@ class MeshCtlTest {
                                 + ":7:40: error: VirtualService default/web: spec.http[0].route[0].weight: -5 (expected: 0 or more)")
                 .contains("0 objects are fine, 1 errors");
     }
+
+    @Test
+    void validateCountsWhatIsNoPartOfTheMesh() throws IOException {
+        String file = file("app.yaml", """
+                {apiVersion: apps/v1, kind: Deployment, metadata: {name: a}}
+                ---
+                {apiVersion: apps/v1, kind: Deployment, metadata: {name: b}}
+                ---
+                {apiVersion: v1, kind: ServiceAccount, metadata: {name: a}}
+                """);
+
+        assertThat(run("validate", "-f", file)).isZero();
+        assertThat(out.toString().lines())
+                .containsExactly(
+                        "left aside, of other API groups: 1 ServiceAccount, 2 Deployments (apps)",
+                        "0 objects are fine, 0 errors");
+    }
 }

@@ -19,6 +19,14 @@ public record Finding(
         return code.severity();
     }
 
+    /// An object that stands in two places.
+    ///
+    /// @param used the place that counts
+    /// @param position the other
+    public static Finding duplicate(ResourceRef about, SourcePosition used, SourcePosition position) {
+        return new Finding(Code.DUPLICATE_OBJECT, about, "", "stands at " + used + " already, which is used", position);
+    }
+
     /// One line for people: position, object, path, message.
     @Override
     public String toString() {
@@ -53,6 +61,8 @@ public record Finding(
         UNKNOWN_KIND(Severity.ERROR),
         /// A kind of another API group: accepted and listed, no part of the mesh.
         FOREIGN_KIND(Severity.INFO),
+        /// YAML that is no object of Kubernetes' shape at all: left aside.
+        NOT_AN_OBJECT(Severity.WARNING),
         UNKNOWN_FIELD(Severity.ERROR),
         WRONG_TYPE(Severity.ERROR),
         MISSING_FIELD(Severity.ERROR),

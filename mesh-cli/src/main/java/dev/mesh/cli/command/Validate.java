@@ -1,6 +1,7 @@
 package dev.mesh.cli.command;
 
 import dev.mesh.api.finding.Finding;
+import dev.mesh.api.finding.LeftAside;
 import dev.mesh.api.read.ObjectReader;
 import dev.mesh.cli.client.Failure;
 import dev.mesh.cli.client.Render;
@@ -38,10 +39,15 @@ public final class Validate implements Callable<Integer> {
         var ansi = Table.ansi(spec);
         int errors = 0;
         int objects = 0;
+        var foreign = new ArrayList<Finding>();
         for (Path file : files()) {
             var result = ObjectReader.read(file.toString(), text(file));
             objects += result.objects().size();
             for (Finding finding : result.findings()) {
+                if (finding.code() == Finding.Code.FOREIGN_KIND) {
+                    foreign.add(finding); // told in one line below
+                    continue;
+                }
                 String line = finding.toString().replace("@|", "@ |");
                 if (finding.severity() == Finding.Severity.ERROR) {
                     errors++;
@@ -55,6 +61,9 @@ public final class Validate implements Callable<Integer> {
             if (Files.isDirectory(path)) {
                 errors += across(path, out, ansi);
             }
+        }
+        if (!foreign.isEmpty()) {
+            out.println("left aside, of other API groups: " + LeftAside.summary(foreign));
         }
         out.println(objects + " objects are fine, " + errors + " errors");
         out.flush();

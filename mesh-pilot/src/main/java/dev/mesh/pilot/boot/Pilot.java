@@ -103,6 +103,7 @@ public final class Pilot implements AutoCloseable {
     /// All remarks: on objects by themselves and as they stand together.
     List<Finding> findings() {
         var all = new ArrayList<>(registry.findings());
+        all.addAll(registry.duplicates());
         PushContext context = newest;
         if (context != null) {
             all.addAll(context.findings());
@@ -123,7 +124,9 @@ public final class Pilot implements AutoCloseable {
         try {
             PushRequest request = snapshots.next(registry.objects(), oldestChange.getAndSet(0));
             newest = request.context();
-            report(request.context().findings());
+            var across = new ArrayList<>(registry.duplicates());
+            across.addAll(request.context().findings());
+            report(across);
             ads.push(request);
         } catch (RuntimeException e) {
             LOGGER.atError().setCause(e).log("no snapshot could be made; the last one stays");

@@ -78,7 +78,8 @@ public final class PilotMain {
         var registry = new Registry();
         try (var source = new FolderSource(folder, registry, () -> {}, false)) {
             source.read();
-            System.out.println(RenderCommand.render(registry.objects(), registry.findings(), node));
+            System.out.println(
+                    RenderCommand.render(registry.objects(), registry.findings(), registry.duplicates(), node));
         } catch (IOException | IllegalArgumentException e) {
             fail(String.valueOf(e.getMessage()));
         }

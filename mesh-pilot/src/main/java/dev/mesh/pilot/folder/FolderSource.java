@@ -1,6 +1,7 @@
 package dev.mesh.pilot.folder;
 
 import dev.mesh.api.finding.Finding;
+import dev.mesh.api.finding.LeftAside;
 import dev.mesh.api.read.ObjectReader;
 import dev.mesh.pilot.registry.Registry;
 import java.io.IOException;
@@ -31,6 +32,7 @@ public final class FolderSource implements AutoCloseable {
     private final WatchService watch;
     private final Map<WatchKey, Path> watched = new HashMap<>();
     private final Map<Path, String> contents = new TreeMap<>();
+    private String leftAside = "";
 
     /// @param onChange called after objects changed, on the source's thread
     /// @throws IOException if the folder is not there or cannot be watched
@@ -125,6 +127,7 @@ public final class FolderSource implements AutoCloseable {
                 changed |= registry.remove(name(gone));
             }
         }
+        tellLeftAside();
         return changed;
     }
 
@@ -136,7 +139,18 @@ public final class FolderSource implements AutoCloseable {
         return registry.put(name(file), result.objects(), result.findings());
     }
 
+    private void tellLeftAside() {
+        String now = LeftAside.summary(registry.findings());
+        if (logs && !now.isEmpty() && !now.equals(leftAside)) {
+            LOGGER.atInfo().log("left aside, of other API groups: {}", now);
+        }
+        leftAside = now;
+    }
+
     private static void log(Finding finding) {
+        if (finding.code() == Finding.Code.FOREIGN_KIND) {
+            return; // told in one line for all
+        }
         switch (finding.severity()) {
             case ERROR -> LOGGER.atError().log("{}", finding);
             case WARNING -> LOGGER.atWarn().log("{}", finding);

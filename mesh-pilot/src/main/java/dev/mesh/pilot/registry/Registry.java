@@ -75,21 +75,22 @@ public final class Registry {
         return List.copyOf(all.values());
     }
 
-    /// Everything that was remarked, by origin; an object that stands twice is remarked here.
+    /// Everything that was remarked on each object by itself, by origin.
     public synchronized List<Finding> findings() {
         var all = new ArrayList<Finding>();
         findings.values().forEach(all::addAll);
+        return all;
+    }
+
+    /// A remark for each object that another origin has too.
+    public synchronized List<Finding> duplicates() {
+        var all = new ArrayList<Finding>();
         var seen = new LinkedHashMap<ResourceRef, MeshObject>();
         byOrigin.values()
                 .forEach(objects -> objects.forEach(object -> {
                     MeshObject first = seen.putIfAbsent(object.ref(), object);
                     if (first != null) {
-                        all.add(new Finding(
-                                Finding.Code.DUPLICATE_OBJECT,
-                                object.ref(),
-                                "",
-                                "stands at " + first.position() + " already, which is used",
-                                object.position()));
+                        all.add(Finding.duplicate(object.ref(), first.position(), object.position()));
                     }
                 }));
         return all;

@@ -34,13 +34,16 @@ public final class RenderCommand {
 
     /// @param objects in the order of their source
     /// @param readFindings what was wrong with each by itself
+    /// @param duplicates objects that stand in several files
     /// @param node name of a workload, `edge` for a gateway, or a node id; empty: findings only
     /// @throws IllegalArgumentException with a sentence if there is no such node
-    public static String render(Collection<MeshObject> objects, List<Finding> readFindings, String node) {
+    public static String render(
+            Collection<MeshObject> objects, List<Finding> readFindings, List<Finding> duplicates, String node) {
         PushContext push = PushContextBuilder.build(1, objects);
         var root = new JsonObject();
         var findings = new JsonArray();
         readFindings.forEach(finding -> findings.add(json(finding, false)));
+        duplicates.forEach(finding -> findings.add(json(finding, true)));
         push.findings().forEach(finding -> findings.add(json(finding, true)));
         root.add("findings", findings);
         if (!node.isEmpty()) {

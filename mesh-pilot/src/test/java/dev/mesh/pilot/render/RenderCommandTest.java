@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import dev.mesh.api.read.ObjectReader;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class RenderCommandTest {
@@ -35,7 +36,7 @@ class RenderCommandTest {
 
     private static JsonObject render(String node) {
         var read = ObjectReader.read("web.yaml", CONFIGURATION);
-        return JsonParser.parseString(RenderCommand.render(read.objects(), read.findings(), node))
+        return JsonParser.parseString(RenderCommand.render(read.objects(), read.findings(), List.of(), node))
                 .getAsJsonObject();
     }
 
