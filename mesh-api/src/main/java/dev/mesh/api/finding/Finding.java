@@ -55,6 +55,8 @@ public record Finding(
 
     /// What kind of remark; stable, so that people and scripts can look it up.
     public enum Code {
+        /// No text could be had from a file: permission, size, a link to nothing.
+        UNREADABLE_FILE(Severity.ERROR),
         /// Not YAML.
         MALFORMED_YAML(Severity.ERROR),
         /// A kind that mesh does not know in an API group that it honours.
@@ -71,6 +73,8 @@ public record Finding(
         NOT_HONOURED(Severity.WARNING),
         /// The same, where ignoring it would weaken security: traffic is refused instead.
         NOT_HONOURED_FAILS_CLOSED(Severity.WARNING),
+        /// Weights that look like percents and do not sum up to 100.
+        WEIGHT_SUM(Severity.WARNING),
         HOST_NOT_FOUND(Severity.WARNING),
         SUBSET_NOT_DEFINED(Severity.ERROR),
         GATEWAY_NOT_FOUND(Severity.WARNING),

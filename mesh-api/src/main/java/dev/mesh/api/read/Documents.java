@@ -9,6 +9,7 @@ import org.snakeyaml.engine.v2.common.ScalarStyle;
 import org.snakeyaml.engine.v2.composer.Composer;
 import org.snakeyaml.engine.v2.events.Event;
 import org.snakeyaml.engine.v2.exceptions.MarkedYamlEngineException;
+import org.snakeyaml.engine.v2.exceptions.ReaderException;
 import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
 import org.snakeyaml.engine.v2.nodes.MappingNode;
 import org.snakeyaml.engine.v2.nodes.Node;
@@ -102,13 +103,35 @@ final class Documents {
             documents.add(new Document(
                     line,
                     null,
-                    e.getProblem() + (e.getContext() == null ? "" : " (" + e.getContext() + ")"),
+                    e.getProblem() + context(e, line),
                     line + mark.map(found -> found.getLine()).orElse(0),
                     mark.map(found -> found.getColumn()).orElse(0)));
+        } catch (ReaderException e) {
+            String before = text.substring(0, text.offsetByCodePoints(0, e.getPosition()));
+            int lines = (int) before.chars().filter(c -> c == '\n').count();
+            documents.add(new Document(
+                    line,
+                    null,
+                    "character U+%04X (expected: text that can be printed)".formatted(e.getCodePoint()),
+                    line + lines,
+                    before.length() - (before.lastIndexOf('\n') + 1)));
         } catch (YamlEngineException | IndexOutOfBoundsException | IllegalArgumentException e) {
             String reason = Optional.ofNullable(e.getMessage()).orElse("cannot be read");
             documents.add(new Document(line, null, reason.lines().findFirst().orElse(""), line, 0));
         }
+    }
+
+    // What it was part of, and where that started.
+    private static String context(MarkedYamlEngineException e, int line) {
+        String context = e.getContext();
+        if (context == null || context.isBlank()) {
+            return "";
+        }
+        return " (" + context
+                + e.getContextMark()
+                        .map(mark -> ", which starts at line " + (line + mark.getLine() + 1))
+                        .orElse("")
+                + ")";
     }
 
     private static Document broken(int line, Node root, String problem) {

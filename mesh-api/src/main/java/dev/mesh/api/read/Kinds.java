@@ -51,6 +51,20 @@ public final class Kinds {
                 .findFirst();
     }
 
+    /// The kind that was surely meant by one of no known group, with its group; empty if none is close.
+    static String meant(String group, String kind) {
+        for (Kind known : ALL) {
+            boolean ownGroup = group.equals(known.group());
+            boolean closeGroup =
+                    ownGroup || Suggestion.of(group, List.of(known.group())).isPresent();
+            boolean closeKind = Suggestion.of(kind, List.of(known.name())).isPresent();
+            if (closeGroup && closeKind) {
+                return known.name() + (ownGroup ? "" : " of " + known.group());
+            }
+        }
+        return "";
+    }
+
     /// Names of the kinds of a group of which every kind ought to be known; empty for foreign groups.
     static List<String> closedGroup(String group) {
         return group.isEmpty()

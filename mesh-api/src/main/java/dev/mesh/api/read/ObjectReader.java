@@ -11,7 +11,9 @@ import dev.mesh.api.validate.Validator;
 import java.time.Instant;
 import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -55,7 +57,34 @@ public final class ObjectReader {
                 reader.object(root, document.line());
             }
         }
+        // In the order of the file, whatever order they were found in.
+        reader.findings.sort(Comparator.comparing(
+                Finding::position,
+                Comparator.nullsFirst(
+                        Comparator.comparingInt(SourcePosition::line).thenComparingInt(SourcePosition::column))));
         return new ReadResult(reader.objects, reader.findings);
+    }
+
+    /// The same from a file's bytes, which ought to be UTF-8.
+    public static ReadResult read(String file, byte[] bytes) {
+        if (bytes.length > ConfigFolder.MOST_BYTES) {
+            return unreadable(file, "too large (expected: at most 16 MiB)");
+        }
+        var decoded = Utf8.decode(bytes);
+        if (decoded.problem().isEmpty()) {
+            return read(file, decoded.text());
+        }
+        var position = new SourcePosition(file, decoded.line(), decoded.column());
+        return new ReadResult(
+                List.of(), List.of(new Finding(Finding.Code.MALFORMED_YAML, null, "", decoded.problem(), position)));
+    }
+
+    /// What is known of a file that could not be read at all.
+    ///
+    /// @param why in words
+    public static ReadResult unreadable(String file, String why) {
+        var finding = new Finding(Finding.Code.UNREADABLE_FILE, null, "", why, new SourcePosition(file, 1, 1));
+        return new ReadResult(List.of(), List.of(finding));
     }
 
     private void object(Node root, int lineOffset) {
@@ -110,7 +139,15 @@ public final class ObjectReader {
         var ref = new ResourceRef(group, kind, namespace, name);
         if (known.isEmpty()) {
             List<String> siblings = Kinds.closedGroup(group);
-            if (siblings.isEmpty() && group.endsWith(".istio.io")) {
+            String meant = siblings.isEmpty() ? Kinds.meant(group, kind) : "";
+            if (!meant.isEmpty()) {
+                add(
+                        Finding.Code.UNKNOWN_KIND,
+                        ref,
+                        "",
+                        kind + " of " + apiVersion + " is not known (did you mean " + meant + "?)",
+                        position);
+            } else if (siblings.isEmpty() && group.endsWith(".istio.io")) {
                 // People who write these expect traffic to change.
                 add(Finding.Code.NOT_HONOURED, ref, "", kind + " (" + group + ") is not honoured yet", position);
             } else if (siblings.isEmpty()) {
@@ -125,7 +162,8 @@ public final class ObjectReader {
                         Finding.Code.UNKNOWN_KIND,
                         ref,
                         "kind",
-                        kind + " (expected: one of " + String.join(", ", siblings) + ")",
+                        kind + Suggestion.phrase(kind, siblings) + " (expected: one of " + String.join(", ", siblings)
+                                + ")",
                         places.of("kind"));
             }
             return;
@@ -143,6 +181,10 @@ public final class ObjectReader {
         int before = errors();
         if (name.isEmpty()) {
             add(Finding.Code.MISSING_FIELD, ref, "metadata.name", "missing", places.of("metadata"));
+        }
+        duplicates(mapping, "", ref, places);
+        if (fields.get("metadata") instanceof MappingNode node) {
+            duplicates(node, "metadata", ref, places);
         }
         for (String field : fields.keySet()) {
             if (!OBJECT_FIELDS.contains(field)) {
@@ -175,6 +217,16 @@ public final class ObjectReader {
             objects.add(object);
         } else {
             findings.add(Finding.duplicate(object.ref(), first, object.position()));
+        }
+    }
+
+    private void duplicates(MappingNode mapping, String path, ResourceRef ref, Places places) {
+        var seen = new HashSet<String>();
+        for (NodeTuple entry : mapping.getValue()) {
+            if (entry.getKeyNode() instanceof ScalarNode key && !seen.add(key.getValue())) {
+                String field = ValueReader.join(path, key.getValue());
+                add(Finding.Code.INVALID_VALUE, ref, field, "stands twice", places.of(field));
+            }
         }
     }
 

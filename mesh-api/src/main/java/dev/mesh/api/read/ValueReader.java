@@ -189,7 +189,8 @@ final class ValueReader {
                 problems.add(
                         Finding.Code.UNKNOWN_FIELD,
                         join(path, name),
-                        "no such field (expected: one of " + String.join(", ", shape.keys()) + ")");
+                        "no such field" + Suggestion.phrase(name, shape.keys()) + " (expected: one of "
+                                + String.join(", ", shape.keys()) + ")");
             }
         }
         return value;
@@ -264,6 +265,12 @@ final class ValueReader {
                     return constant;
                 }
             }
+            problems.add(
+                    Finding.Code.WRONG_TYPE,
+                    path,
+                    "\"" + scalar.getValue() + "\"" + Suggestion.phrase(scalar.getValue(), shape.names())
+                            + " (expected: one of " + String.join(", ", shape.names()) + ")");
+            return null;
         }
         return wrong(path, node, "one of " + String.join(", ", shape.names()));
     }
@@ -358,41 +365,11 @@ final class ValueReader {
 
     // The field that was surely meant.
     private static String suggestion(String name, Shape.Fields shape) {
-        String best = "";
-        int least = 3;
+        var candidates = new ArrayList<String>();
         for (Shape.Field field : shape.fields()) {
-            List<String> candidates =
-                    field.inline() && field.shape() instanceof Shape.OneOf oneOf ? oneOf.keys() : field.names();
-            for (String candidate : candidates) {
-                int distance = distance(name, candidate);
-                if (distance < least) {
-                    least = distance;
-                    best = candidate;
-                }
-            }
+            candidates.addAll(
+                    field.inline() && field.shape() instanceof Shape.OneOf oneOf ? oneOf.keys() : field.names());
         }
-        return best.isEmpty() ? "" : " (did you mean " + best + "?)";
-    }
-
-    // Levenshtein.
-    private static int distance(String a, String b) {
-        if (Math.abs(a.length() - b.length()) > 2 || a.length() > 64) {
-            return 3;
-        }
-        var row = new int[b.length() + 1];
-        for (int j = 0; j <= b.length(); j++) {
-            row[j] = j;
-        }
-        for (int i = 1; i <= a.length(); i++) {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= b.length(); j++) {
-                int cost = Character.toLowerCase(a.charAt(i - 1)) == Character.toLowerCase(b.charAt(j - 1)) ? 0 : 1;
-                int next = Math.min(Math.min(row[j] + 1, row[j - 1] + 1), diagonal + cost);
-                diagonal = row[j];
-                row[j] = next;
-            }
-        }
-        return row[b.length()];
+        return Suggestion.phrase(name, candidates);
     }
 }

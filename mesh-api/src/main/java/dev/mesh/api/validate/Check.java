@@ -11,6 +11,7 @@ import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /// Gathers what is wrong with one object, and knows the checks that many kinds share.
@@ -70,14 +71,19 @@ final class Check {
     /// Not negative, and if it is set at least a millisecond.
     void duration(String path, @Nullable Duration duration) {
         if (duration != null && (duration.isNegative() || (!duration.isZero() && duration.compareTo(SHORTEST) < 0))) {
-            error(path, duration + " (expected: 1ms or more)");
+            error(path, text(duration) + " (expected: 1ms or more)");
         }
+    }
+
+    // As it is written in YAML: 1h30m, -5s.
+    private static String text(Duration duration) {
+        return duration.toString().substring("PT".length()).toLowerCase(Locale.ROOT);
     }
 
     /// More than nothing.
     void positive(String path, @Nullable Duration duration) {
         if (duration != null && duration.compareTo(SHORTEST) < 0) {
-            error(path, duration + " (expected: 1ms or more)");
+            error(path, text(duration) + " (expected: 1ms or more)");
         }
     }
 

@@ -31,7 +31,7 @@ final class GatewayRules {
             if (!PROTOCOLS.contains(protocol)) {
                 check.error(
                         path + ".port.protocol",
-                        "\"" + server.port().protocol() + "\" (expected: of "
+                        "\"" + server.port().protocol() + "\" (expected: one of "
                                 + PROTOCOLS.stream().sorted().toList() + ")");
             }
             if (server.port().name().isEmpty()) {

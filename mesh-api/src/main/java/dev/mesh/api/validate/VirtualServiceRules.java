@@ -7,15 +7,18 @@ import dev.mesh.api.networking.VirtualService;
 import dev.mesh.api.networking.VirtualService.AbortWith;
 import dev.mesh.api.networking.VirtualService.HttpMatch;
 import dev.mesh.api.networking.VirtualService.HttpRoute;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /// VirtualService.
 final class VirtualServiceRules {
+    private static final long LARGEST_RATIO = 10;
     private static final Set<String> RETRY_ON = Set.of(
             "5xx",
             "gateway-error",
@@ -124,6 +127,12 @@ final class VirtualServiceRules {
         }
         if (route.route().size() > 1 && total == 0) {
             check.error(path + ".route", "all weights are 0 (expected: a sum of at least 1)");
+        } else if (route.route().size() > 1) {
+            weightSum(
+                    path + ".route",
+                    route.route().stream()
+                            .mapToLong(VirtualService.HttpRouteDestination::weight)
+                            .toArray());
         }
         check.duration(path + ".timeout", route.timeout());
         headers(path + ".headers", route.headers());
@@ -313,7 +322,7 @@ final class VirtualServiceRules {
                 if (!GRPC.contains(status)) {
                     check.error(
                             path + ".grpcStatus",
-                            "\"" + status + "\" (expected: of "
+                            "\"" + status + "\" (expected: one of "
                                     + GRPC.stream().sorted().toList() + ")");
                 }
             }
@@ -383,6 +392,22 @@ final class VirtualServiceRules {
         }
     }
 
+    // Weights are shares of their sum, as in Istio; but people who write 60 and 60 mean percents.
+    private void weightSum(String path, long[] weights) {
+        long sum = Arrays.stream(weights).sum();
+        boolean percents = Arrays.stream(weights).anyMatch(weight -> weight > LARGEST_RATIO);
+        if (percents && sum != 100 && Arrays.stream(weights).allMatch(weight -> weight >= 0)) {
+            check.add(
+                    Finding.Code.WEIGHT_SUM,
+                    path,
+                    "the weights sum up to " + sum + ", so the shares are "
+                            + Arrays.stream(weights)
+                                    .mapToObj(weight -> Math.round(weight * 1000.0 / sum) / 10.0 + " %")
+                                    .collect(Collectors.joining(", "))
+                            + " (expected: a sum of 100)");
+        }
+    }
+
     private void destinations(String path, List<VirtualService.RouteDestination> destinations) {
         long total = 0;
         for (int i = 0; i < destinations.size(); i++) {
@@ -395,6 +420,12 @@ final class VirtualServiceRules {
             check.error(path, "empty (expected: at least one destination)");
         } else if (destinations.size() > 1 && total == 0) {
             check.error(path, "all weights are 0 (expected: a sum of at least 1)");
+        } else if (destinations.size() > 1) {
+            weightSum(
+                    path,
+                    destinations.stream()
+                            .mapToLong(VirtualService.RouteDestination::weight)
+                            .toArray());
         }
     }
 }

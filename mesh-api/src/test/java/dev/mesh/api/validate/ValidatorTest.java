@@ -193,7 +193,7 @@ class ValidatorTest {
                         """,
                         List.of(
                                 "spec.trafficPolicy.connectionPool.tcp.maxConnections: -1 (expected: 0 or more)",
-                                "connectTimeout: PT0S (expected: 1ms or more)")),
+                                "connectTimeout: 0s (expected: 1ms or more)")),
                 Arguments.of(
                         """
                         kind: DestinationRule
@@ -226,7 +226,7 @@ class ValidatorTest {
                         """,
                         List.of(
                                 "spec.servers[0].port.number: 0 (expected: 1-65535)",
-                                "spec.servers[0].port.protocol: \"HTPP\" (expected: of",
+                                "spec.servers[0].port.protocol: \"HTPP\" (expected: one of",
                                 "spec.servers[0].hosts[0]: \"b/c\"")),
                 Arguments.of("""
                         kind: Gateway
