@@ -5,6 +5,7 @@ import dev.mesh.api.finding.ResourceRef;
 import dev.mesh.api.object.MeshObject;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -24,7 +25,9 @@ public final class Registry {
     public synchronized boolean put(String origin, List<MeshObject> objects, List<Finding> remarks) {
         Map<ResourceRef, MeshObject> next = new LinkedHashMap<>();
         objects.forEach(object -> next.putIfAbsent(object.ref(), object));
-        boolean unreadable = remarks.stream().anyMatch(remark -> remark.code() == Finding.Code.MALFORMED_YAML);
+        boolean unreadable = remarks.stream()
+                .anyMatch(remark ->
+                        remark.code() == Finding.Code.MALFORMED_YAML || remark.code() == Finding.Code.UNREADABLE_FILE);
         for (MeshObject old : byOrigin.getOrDefault(origin, List.of())) {
             boolean broken = remarks.stream()
                     .anyMatch(remark -> remark.severity() == Finding.Severity.ERROR
@@ -52,6 +55,19 @@ public final class Registry {
             }
         }
         return true;
+    }
+
+    /// Whether something would be gone if an origin said no more than `objects`: it has other objects now, and no other
+    /// origin has them.
+    public synchronized boolean loses(String origin, List<MeshObject> objects) {
+        var kept = new HashSet<ResourceRef>();
+        objects.forEach(object -> kept.add(object.ref()));
+        byOrigin.forEach((other, theirs) -> {
+            if (!other.equals(origin)) {
+                theirs.forEach(object -> kept.add(object.ref()));
+            }
+        });
+        return byOrigin.getOrDefault(origin, List.of()).stream().anyMatch(object -> !kept.contains(object.ref()));
     }
 
     /// Forgets an origin.
