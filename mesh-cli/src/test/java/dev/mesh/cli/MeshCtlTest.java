@@ -111,7 +111,7 @@ class MeshCtlTest {
                 .contains(
                         file
                                 + ":7:40: error: VirtualService default/web: spec.http[0].route[0].weight: -5 (expected: 0 or more)")
-                .contains("0 objects are fine, 1 errors");
+                .contains("0 objects are fine, 1 error");
     }
 
     @Test
@@ -129,5 +129,125 @@ class MeshCtlTest {
                 .containsExactly(
                         "left aside, of other API groups: 1 ServiceAccount, 2 Deployments (apps)",
                         "0 objects are fine, 0 errors");
+    }
+
+    @Test
+    void aWrongWordIsAnsweredWithTheOneThatWasMeant() {
+        assertThat(run("explian")).isEqualTo(2);
+        assertThat(run("pc", "rotues", "web")).isEqualTo(2);
+        assertThat(run("ps", "--outptu", "json")).isEqualTo(2);
+        assertThat(run("ps", "-o", "josn")).isEqualTo(2);
+        assertThat(run("up")).isEqualTo(2);
+        assertThat(run("explain")).isEqualTo(2);
+
+        assertThat(err.toString().lines())
+                .containsExactly(
+                        "meshctl: \"explian\": no such command (did you mean explain?) (expected: one of up, proxy-status,"
+                                + " proxy-config, explain, validate, version, completion, help)",
+                        "Try: meshctl --help",
+                        "meshctl: \"rotues\": no such command (did you mean routes?) (expected: one of all, bootstrap,"
+                                + " clusters, endpoints, listeners, log, routes)",
+                        "Try: meshctl proxy-config --help",
+                        "meshctl: --outptu: no such option of meshctl proxy-status (did you mean --output?)",
+                        "Try: meshctl proxy-status --help",
+                        "meshctl: Invalid value for option '--output': expected one of [TABLE, JSON, YAML]"
+                                + " (case-insensitive) but was 'josn'",
+                        "Try: meshctl proxy-status --help",
+                        "meshctl: missing: FOLDER",
+                        "Try: meshctl up --help",
+                        "meshctl: say what is asked for: a URL, or --tcp HOST:PORT",
+                        "Try: meshctl explain --help");
+    }
+
+    @Test
+    void everyCommandHasHelpWithExamplesOrExitCodes() {
+        var line = MeshCtl.commandLine();
+        line.getSubcommands().forEach((name, command) -> {
+            out.getBuffer().setLength(0);
+            assertThat(run(name, "--help")).as(name).isZero();
+            assertThat(out.toString()).as(name).contains("Usage: meshctl");
+            if (!name.equals("help")) {
+                assertThat(out.toString()).as(name).contains("--help", "Exit codes:", "2   the command line is off");
+                assertThat(out.toString()).as(name).contains("Examples:\n  meshctl ");
+            }
+        });
+    }
+
+    @Test
+    void withoutACommandItSaysWhatThereIs() {
+        assertThat(run()).isZero();
+        assertThat(run("pc")).isZero();
+
+        assertThat(out.toString()).contains("Usage: meshctl [-hV] COMMAND", "Usage: meshctl proxy-config [-h] WHAT");
+    }
+
+    @Test
+    void anErrorOfItsOwnIsNamedAsSuch() {
+        var mistakes = new Mistakes(picocli.CommandLine.Help.Ansi.OFF, false);
+        var line = MeshCtl.commandLine();
+        line.setErr(new PrintWriter(err, true));
+
+        assertThat(mistakes.failure(new IllegalStateException("x"), line)).isEqualTo(3);
+        assertThat(err.toString())
+                .isEqualTo("meshctl: this is an error of meshctl itself: java.lang.IllegalStateException: x"
+                        + " (MESH_DEBUG=1 shows where)\n");
+    }
+
+    @Test
+    void proxyConfigReadsABootstrapLikeADump() throws IOException {
+        String file = file("envoy.yaml", BOOTSTRAP);
+
+        assertThat(run("pc", "l", "--file", file)).isZero();
+        assertThat(run("proxy-config", "route", "-f", file)).isZero();
+        assertThat(run("pc", "all", "-f", file)).isZero();
+        assertThat(run("pc", "routes", "-f", file, "--name", "others", "-o", "json"))
+                .isZero();
+
+        assertThat(out.toString())
+                .contains("127.0.0.1   8080   ALL     Inline Route: routes   web")
+                .contains("routes   *         /one    answer 201    -")
+                .endsWith("[]\n");
+    }
+
+    @Test
+    void validateReadsStandardInputAndAnswersAsJson() {
+        var before = System.in;
+        try {
+            System.setIn(new java.io.ByteArrayInputStream("kind: [".getBytes(java.nio.charset.StandardCharsets.UTF_8)));
+            assertThat(run("validate", "-f", "-", "-o", "json")).isEqualTo(1);
+        } finally {
+            System.setIn(before);
+        }
+        assertThat(out.toString()).contains("\"errors\": 1", "\"position\": \"stdin:1:8\"", "MALFORMED_YAML");
+    }
+
+    @Test
+    void completionCompletesInBashAndZsh() throws Exception {
+        assertThat(run("completion", "fish")).isEqualTo(1);
+        assertThat(err.toString()).contains("\"fish\" (expected: bash or zsh)");
+        run("completion");
+        String script = file("meshctl.bash", out.toString());
+        out.getBuffer().setLength(0);
+        run("completion", "zsh");
+        String zsh = file("meshctl.zsh", out.toString());
+        String ask = "COMP_WORDS=(meshctl proxy-config %s); COMP_CWORD=2; COMP_LINE='meshctl proxy-config %s';"
+                + " _complete_meshctl; echo \"${COMPREPLY[@]}\"";
+
+        assertThat(shell("bash", "-c", "source " + script + "; " + ask.formatted("''", "")))
+                .contains("routes", "clusters");
+        assertThat(shell("bash", "-c", "source " + script + "; " + ask.formatted("li", "li")))
+                .contains("listeners");
+        if (Files.isExecutable(Path.of("/usr/bin/zsh")) || Files.isExecutable(Path.of("/bin/zsh"))) {
+            assertThat(shell("zsh", "-fc", "source " + zsh + "; echo ${_comps[meshctl]}"))
+                    .contains("_complete_meshctl");
+        }
+    }
+
+    private static String shell(String... command) throws IOException, InterruptedException {
+        var process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        process.getOutputStream().close();
+        String said = new String(process.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
+        process.waitFor();
+        return said;
     }
 }

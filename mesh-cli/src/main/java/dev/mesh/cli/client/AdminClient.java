@@ -22,7 +22,7 @@ public final class AdminClient {
 
     /// The body of the answer.
     public String get(String path) {
-        try {
+        try (var _ = Progress.of("asking " + address)) {
             var request = HttpRequest.newBuilder(URI.create("http://" + address + path))
                     .timeout(Duration.ofSeconds(20))
                     .build();
@@ -40,5 +40,10 @@ public final class AdminClient {
         } catch (IllegalArgumentException e) {
             throw new Failure("--admin: \"" + address + "\" (expected: host:port)");
         }
+    }
+
+    @Override
+    public String toString() {
+        return "http://" + address;
     }
 }

@@ -4,6 +4,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.function.Consumer;
 
@@ -81,6 +82,84 @@ public final class Dump {
         if (from.has(field)) {
             found.add(from.getAsJsonObject(field));
         }
+    }
+
+    /// The static parts of a bootstrap, as the proxy that runs it would dump them.
+    static JsonObject ofBootstrap(JsonObject bootstrap) {
+        JsonObject resources = object(bootstrap, "static_resources");
+        var own = section("BootstrapConfigDump");
+        own.add("bootstrap", bootstrap);
+        var clusters = section("ClustersConfigDump");
+        clusters.add("static_clusters", wrapped("cluster", array(resources, "clusters")));
+        var listeners = section("ListenersConfigDump");
+        listeners.add("static_listeners", wrapped("listener", array(resources, "listeners")));
+        var inline = new JsonArray();
+        for (JsonElement listener : array(resources, "listeners")) {
+            for (JsonElement chain : array(listener.getAsJsonObject(), "filter_chains")) {
+                for (JsonElement filter : array(chain.getAsJsonObject(), "filters")) {
+                    JsonObject config = object(filter.getAsJsonObject(), "typed_config");
+                    if (config.has("route_config")) {
+                        inline.add(config.get("route_config"));
+                    }
+                }
+            }
+        }
+        var routes = section("RoutesConfigDump");
+        routes.add("static_route_configs", wrapped("route_config", inline));
+        var configs = new JsonArray();
+        List.of(own, clusters, listeners, routes).forEach(configs::add);
+        var root = new JsonObject();
+        root.add("configs", configs);
+        return root;
+    }
+
+    private static JsonObject section(String type) {
+        var section = new JsonObject();
+        section.addProperty("@type", "type.googleapis.com/envoy.admin.v3." + type);
+        return section;
+    }
+
+    private static JsonArray wrapped(String field, JsonArray items) {
+        var all = new JsonArray();
+        for (JsonElement item : items) {
+            var one = new JsonObject();
+            one.add(field, item);
+            all.add(one);
+        }
+        return all;
+    }
+
+    /// The endpoints that the configuration names, in the form of `/clusters?format=json`; who is healthy only a
+    /// running proxy knows.
+    public JsonObject clusterStatuses() {
+        var assignments = new LinkedHashMap<String, JsonObject>();
+        endpoints().forEach(one -> assignments.put(string(one, "cluster_name"), one));
+        var statuses = new JsonArray();
+        for (JsonObject cluster : clusters()) {
+            String name = string(cluster, "name");
+            String service = string(object(cluster, "eds_cluster_config"), "service_name");
+            JsonObject assignment =
+                    assignments.getOrDefault(service.isEmpty() ? name : service, object(cluster, "load_assignment"));
+            var hosts = new JsonArray();
+            for (JsonElement locality : array(assignment, "endpoints")) {
+                for (JsonElement endpoint : array(locality.getAsJsonObject(), "lb_endpoints")) {
+                    var host = new JsonObject();
+                    host.add("address", object(object(endpoint.getAsJsonObject(), "endpoint"), "address"));
+                    var health = new JsonObject();
+                    String status = string(endpoint.getAsJsonObject(), "health_status");
+                    health.addProperty("eds_health_status", status.isEmpty() ? "UNKNOWN" : status);
+                    host.add("health_status", health);
+                    hosts.add(host);
+                }
+            }
+            var status = new JsonObject();
+            status.addProperty("name", name);
+            status.add("host_statuses", hosts);
+            statuses.add(status);
+        }
+        var root = new JsonObject();
+        root.add("cluster_statuses", statuses);
+        return root;
     }
 
     /// The array in a field; empty if there is none.

@@ -1,46 +1,104 @@
 package dev.mesh.cli.client;
 
+import com.google.gson.Gson;
 import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import org.snakeyaml.engine.v2.api.Load;
+import org.snakeyaml.engine.v2.api.LoadSettings;
+import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
 
-/// Where Envoy's admin JSON comes from.
+/// Where the configuration of one proxy comes from.
 public sealed interface DumpSource {
-    /// What the admin endpoint gives for `path`, such as `/config_dump?include_eds`.
-    JsonElement get(String path);
+    /// What the admin endpoint gives for `/config_dump?include_eds`.
+    JsonElement dump();
+
+    /// What the admin endpoint gives for `/clusters?format=json`; without a running proxy what the configuration says.
+    JsonElement clusters();
 
     /// An admin endpoint asked directly.
     record ByAdmin(AdminClient admin) implements DumpSource {
         @Override
-        public JsonElement get(String path) {
-            return parse(admin.get(path), path);
+        public JsonElement dump() {
+            return parse(admin.get("/config_dump?include_eds"), admin.toString());
+        }
+
+        @Override
+        public JsonElement clusters() {
+            return parse(admin.get("/clusters?format=json"), admin.toString());
         }
     }
 
     /// By the pilot, which asks the proxy.
     record ByPilot(PilotClient pilot, String proxy) implements DumpSource {
         @Override
-        public JsonElement get(String path) {
+        public JsonElement dump() {
+            return ask("/config_dump?include_eds");
+        }
+
+        @Override
+        public JsonElement clusters() {
+            return ask("/clusters?format=json");
+        }
+
+        private JsonElement ask(String path) {
             try (pilot) {
-                return parse(pilot.dump(pilot.find(proxy), path), path);
+                return parse(pilot.dump(pilot.find(proxy), path), proxy);
             }
         }
     }
 
-    /// A saved `/config_dump`.
-    record ByFile(Path file) implements DumpSource {
+    /// A saved `/config_dump`, an Envoy bootstrap, or a folder of YAML with the name of a proxy.
+    record ByFile(Path file, @Nullable String proxy) implements DumpSource {
         @Override
-        public JsonElement get(String path) {
-            if (!path.startsWith("/config_dump")) {
-                throw new Failure(file + " is a configuration dump and does not say what " + path + " would");
+        public JsonElement dump() {
+            if (!Files.exists(file)) {
+                throw new Failure(file + ": no such file or folder");
             }
+            if (Files.isDirectory(file)) {
+                if (proxy == null) {
+                    throw new Failure(
+                            "say which proxy: the name of a WorkloadEntry in " + file + ", or of a gateway (edge)");
+                }
+                return Render.run(file, proxy).get("config");
+            }
+            JsonElement root;
             try {
-                return parse(Files.readString(file), file.toString());
+                root = tree(Files.readString(file));
             } catch (IOException e) {
                 throw new Failure(file + ": cannot be read (" + e.getMessage() + ")");
+            }
+            if (root.isJsonObject() && root.getAsJsonObject().has("configs")) {
+                return root;
+            }
+            if (root.isJsonObject() && root.getAsJsonObject().has("static_resources")) {
+                return Dump.ofBootstrap(root.getAsJsonObject());
+            }
+            throw new Failure(file + ": neither a configuration dump (an object with \"configs\") nor a bootstrap"
+                    + " with \"static_resources\"");
+        }
+
+        @Override
+        public JsonElement clusters() {
+            return new Dump(dump()).clusterStatuses();
+        }
+
+        private JsonElement tree(String text) {
+            if (text.stripLeading().startsWith("{")) {
+                return parse(text, file.toString());
+            }
+            try {
+                JsonElement tree =
+                        new Gson().toJsonTree(new Load(LoadSettings.builder().build()).loadFromString(text));
+                return tree.isJsonObject() ? tree : new JsonObject();
+            } catch (YamlEngineException e) {
+                throw new Failure(file + ": neither JSON nor YAML ("
+                        + String.valueOf(e.getMessage()).replaceAll("\\s+", " ") + ")");
             }
         }
     }

@@ -8,12 +8,14 @@ import dev.mesh.api.proto.v1.ListProxiesResponse;
 import dev.mesh.api.proto.v1.MeshQueryGrpc;
 import dev.mesh.api.proto.v1.ProxyStatus;
 import dev.mesh.api.proto.v1.Question;
+import dev.mesh.api.read.Suggestion;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.StatusRuntimeException;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /// The pilot, asked over its loopback port.
 public final class PilotClient implements AutoCloseable {
@@ -25,13 +27,16 @@ public final class PilotClient implements AutoCloseable {
     /// @param address `host:port`
     public PilotClient(String address) {
         this.address = address;
+        if (!address.matches("(\\[[0-9a-fA-F:.]+]|[^:/\\s]+):[0-9]{1,5}")) {
+            throw new Failure("--pilot: \"" + address + "\" (expected: host:port)");
+        }
         channel = Grpc.newChannelBuilder(address, InsecureChannelCredentials.create())
                 .maxInboundMessageSize(256 << 20)
                 .build();
     }
 
     public ListProxiesResponse proxies() {
-        try {
+        try (var _ = Progress.of("asking the pilot at " + address)) {
             return stub().listProxies(ListProxiesRequest.getDefaultInstance());
         } catch (StatusRuntimeException e) {
             throw failure(e);
@@ -54,11 +59,19 @@ public final class PilotClient implements AutoCloseable {
                 .toList();
         throw new Failure(
                 found.isEmpty()
-                        ? "no proxy \"" + name + "\" is connected to the pilot at " + address + " (connected: "
-                                + String.join(", ", known) + ")"
+                        ? "no proxy \"" + name + "\" is connected to the pilot at " + address
+                                + Suggestion.phrase(name, names(all)) + " (connected: "
+                                + (known.isEmpty() ? "none" : String.join(", ", known)) + ")"
                         : "\"" + name + "\" could be " + found.size()
                                 + " proxies: say workload.namespace or the node id ("
                                 + String.join(", ", known) + ")");
+    }
+
+    private static List<String> names(List<ProxyStatus> all) {
+        return all.stream()
+                .map(proxy -> NodeName.of(proxy.getNodeId()))
+                .flatMap(node -> Stream.of(node.workload(), node.shortForm()))
+                .toList();
     }
 
     /// What the proxy's admin endpoint answers for `path`, as JSON.
@@ -73,7 +86,8 @@ public final class PilotClient implements AutoCloseable {
                     proxy.getNodeId()
                             + " answers no questions by the pilot (it is no mesh-proxy): ask its admin endpoint, --admin host:port");
         }
-        try {
+        try (var _ =
+                Progress.of("asking " + NodeName.of(proxy.getNodeId()).shortForm() + " by the pilot at " + address)) {
             Answer answer = stub().ask(AskRequest.newBuilder()
                     .setNodeId(proxy.getNodeId())
                     .setQuestion(question)

@@ -12,6 +12,8 @@ import java.util.List;
 
 /// The pilot's pure half, run as a child process: `mesh-pilot render`.
 public final class Render {
+    private static final String OWN_NAME = "mesh-pilot: ";
+
     private Render() {}
 
     /// What the pilot would make of a folder.
@@ -28,13 +30,14 @@ public final class Render {
             command.addAll(List.of("--node", node));
         }
         Path errors = null;
-        try {
+        try (var _ = Progress.of("rendering " + folder)) {
             errors = Files.createTempFile("meshctl-render", ".log");
             var process =
                     new ProcessBuilder(command).redirectError(errors.toFile()).start();
             String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
             if (process.waitFor() != 0) {
-                throw new Failure(Files.readString(errors).strip());
+                String said = Files.readString(errors).strip();
+                throw new Failure(said.startsWith(OWN_NAME) ? said.substring(OWN_NAME.length()) : said);
             }
             return JsonParser.parseString(out).getAsJsonObject();
         } catch (IOException | JsonParseException | IllegalStateException e) {

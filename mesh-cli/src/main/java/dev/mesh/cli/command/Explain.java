@@ -25,6 +25,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -35,12 +36,18 @@ import picocli.CommandLine.Spec;
 /// `meshctl explain URL`: which way a request goes, and why not another.
 @Command(
         name = "explain",
-        description = "Says which way a request goes, by which rule of which file, and why the others did not match.",
-        footer = {
+        description = {
+            "Says which way a request goes, by which rule of which file, and why the others did not match.",
             "",
-            "Examples:",
+            "The proxy of --from decides, live and by what serves traffic now; with --file the same is computed offline."
+                    + " Where nothing takes the request the exit code is 1."
+        },
+        footerHeading = "%nExamples:%n",
+        footer = {
             "  meshctl explain http://reviews:8080/ --from storefront -H 'x-user: jason'",
             "  meshctl explain http://127.0.0.1:8080/ --from edge",
+            "  meshctl explain --tcp stock:7070 --from storefront",
+            "  meshctl explain http://catalog:9090/shop.Catalog/Get -X POST -H 'content-type: application/grpc' --from storefront",
             "  meshctl explain http://reviews:8080/ --file examples/shop --from storefront",
             "  meshctl explain http://shop.example/ --file config_dump.json"
         })
@@ -54,10 +61,16 @@ public final class Explain implements Callable<Integer> {
 
     @Parameters(
             index = "0",
+            arity = "0..1",
             paramLabel = "URL",
             description = "http://host:port/path, https://..., or tcp://host:port.")
-    @SuppressWarnings("NullAway.Init") // set by picocli
-    private String url;
+    private @Nullable String url;
+
+    @Option(
+            names = "--tcp",
+            paramLabel = "HOST:PORT",
+            description = "A TCP connection instead of a request; the same as tcp://HOST:PORT.")
+    private @Nullable String tcp;
 
     @Option(
             names = {"-X", "--request"},
@@ -106,13 +119,18 @@ public final class Explain implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        if ((url == null) == (tcp == null)) {
+            throw new CommandLine.ParameterException(
+                    spec.commandLine(), "say what is asked for: a URL, or --tcp HOST:PORT");
+        }
+        String target = url == null ? "tcp://" + tcp : url;
         RequestDescription request;
         try {
-            request = RequestDescription.of(method, url, "", headers, listener, inbound, source);
+            request = RequestDescription.of(method, target, "", headers, listener, inbound, source);
         } catch (IllegalArgumentException e) {
             throw new Failure(String.valueOf(e.getMessage()));
         }
-        JsonObject answer = file == null ? live() : offline(file, request);
+        JsonObject answer = file == null ? live(target) : offline(file, request);
         var out = spec.commandLine().getOut();
         if (form.output == Output.TABLE) {
             new ExplanationText(out, dev.mesh.cli.render.Table.ansi(spec))
@@ -124,9 +142,9 @@ public final class Explain implements Callable<Integer> {
         return answer.get("outcome").isJsonNull() ? 1 : 0;
     }
 
-    private JsonObject live() {
+    private JsonObject live(String target) {
         if (admin != null) {
-            String query = "/explain?url=" + encode(url) + "&method=" + encode(method) + "&headers="
+            String query = "/explain?url=" + encode(target) + "&method=" + encode(method) + "&headers="
                     + encode(String.join("\n", headers)) + "&listener=" + encode(listener) + "&inbound=" + inbound
                     + "&source=" + encode(source);
             return JsonParser.parseString(new AdminClient(admin).get(query)).getAsJsonObject();
@@ -138,7 +156,7 @@ public final class Explain implements Callable<Integer> {
         try (var client = pilot.client()) {
             var question = ExplainRequest.newBuilder()
                     .setMethod(method)
-                    .setUrl(url)
+                    .setUrl(target)
                     .setListener(listener)
                     .setInbound(inbound)
                     .setSource(source);

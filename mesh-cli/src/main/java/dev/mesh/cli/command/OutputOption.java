@@ -7,6 +7,7 @@ import picocli.CommandLine.Option;
 final class OutputOption {
     @Option(
             names = {"-o", "--output"},
+            paramLabel = "FORM",
             defaultValue = "table",
             description = "table, json or yaml (default: ${DEFAULT-VALUE}).")
     @SuppressWarnings("NullAway.Init") // set by picocli

@@ -7,273 +7,247 @@ import static dev.mesh.cli.client.Dump.string;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import dev.mesh.api.proto.v1.Question;
+import dev.mesh.api.proto.v1.SetLogLevel;
 import dev.mesh.cli.client.Dump;
+import dev.mesh.cli.client.Failure;
 import dev.mesh.cli.render.Output;
 import dev.mesh.cli.render.Table;
+import java.io.PrintWriter;
 import java.util.List;
-import java.util.Map;
-import java.util.StringJoiner;
+import java.util.Locale;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /// `meshctl proxy-config`: what a proxy runs.
 @Command(
         name = "proxy-config",
         aliases = "pc",
-        description = "Shows what a proxy runs: listeners, routes, clusters, endpoints, bootstrap, all.",
+        description = {
+            "Shows what a proxy runs: of a connected proxy by the pilot (PROXY), of any admin endpoint (--admin), or of a"
+                    + " file (--file: a saved /config_dump, an Envoy bootstrap, or a folder of YAML with PROXY)."
+        },
         synopsisSubcommandLabel = "WHAT",
-        mixinStandardHelpOptions = true)
-public final class ProxyConfig {
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  meshctl proxy-config routes storefront",
+            "  meshctl pc clusters storefront.shop --fqdn reviews --direction outbound",
+            "  meshctl pc endpoints storefront --port 8080 -o json",
+            "  meshctl pc listeners --admin 127.0.0.1:15000",
+            "  meshctl pc all storefront --file examples/shop"
+        })
+public final class ProxyConfig implements Runnable {
     @Spec
     @SuppressWarnings("NullAway.Init") // set by picocli
     private CommandSpec spec;
 
+    /// Without WHAT: what there is.
+    @Override
+    public void run() {
+        spec.commandLine().usage(out());
+    }
+
     @Command(
             aliases = {"listener", "l"},
             description = "Listeners and where their filter chains lead.")
-    int listeners(@Mixin SourceOptions source, @Mixin OutputOption form) {
-        return show(source, form, Dump::listeners, listeners -> {
-            var table = new Table("ADDRESS", "PORT", "MATCH", "DESTINATION", "NAME");
-            for (var listener : listeners) {
-                var address = object(object(listener, "address"), "socket_address");
-                for (JsonElement chain : array(listener, "filter_chains")) {
-                    table.row(
-                            string(address, "address"),
-                            string(address, "port_value"),
-                            chainMatch(object(chain.getAsJsonObject(), "filter_chain_match")),
-                            destination(chain.getAsJsonObject()),
-                            string(listener, "name"));
-                }
-            }
-            return table;
+    int listeners(
+            @Mixin SourceOptions source,
+            @Mixin OutputOption form,
+            @Option(names = "--address", paramLabel = "IP", description = "Only listeners of this address.") @Nullable
+                    String address,
+            @Option(names = "--port", paramLabel = "PORT", description = "Only listeners of this port.") @Nullable
+                    String port) {
+        var found = only(dump(source).listeners(), listener -> {
+            var socket = object(object(listener, "address"), "socket_address");
+            return is(address, string(socket, "address")) && is(port, string(socket, "port_value"));
         });
+        return show(form, found, ConfigTables.listeners(found));
     }
 
     @Command(
             aliases = {"route", "r"},
             description = "Route configurations: virtual hosts, matches, and the rule each came from.")
-    int routes(@Mixin SourceOptions source, @Mixin OutputOption form) {
-        return show(source, form, Dump::routes, configurations -> {
-            var table = new Table("ROUTES", "DOMAINS", "MATCH", "DESTINATION", "FROM");
-            for (var configuration : configurations) {
-                for (JsonElement host : array(configuration, "virtual_hosts")) {
-                    for (JsonElement route : array(host.getAsJsonObject(), "routes")) {
-                        table.row(
-                                string(configuration, "name"),
-                                firstOf(array(host.getAsJsonObject(), "domains")),
-                                routeMatch(object(route.getAsJsonObject(), "match")),
-                                action(route.getAsJsonObject()),
-                                provenance(route.getAsJsonObject()));
-                    }
-                }
-            }
-            return table;
-        });
+    int routes(
+            @Mixin SourceOptions source,
+            @Mixin OutputOption form,
+            @Option(names = "--name", paramLabel = "NAME", description = "Only the route configuration of this name.")
+                    @Nullable
+                    String name) {
+        var found = only(dump(source).routes(), routes -> is(name, string(routes, "name")));
+        return show(form, found, ConfigTables.routes(found));
     }
 
     @Command(
             aliases = {"cluster", "c"},
             description = "Clusters.")
-    int clusters(@Mixin SourceOptions source, @Mixin OutputOption form) {
-        return show(source, form, Dump::clusters, clusters -> {
-            var table = new Table("SERVICE", "PORT", "SUBSET", "DIRECTION", "TYPE", "POLICY");
-            for (var cluster : clusters) {
-                String name = string(cluster, "name");
-                String[] parts = name.split("\\|", -1);
-                String type = string(cluster, "type").isEmpty() ? "STATIC" : string(cluster, "type");
-                String policy = string(cluster, "lb_policy").isEmpty() ? "ROUND_ROBIN" : string(cluster, "lb_policy");
-                if (parts.length == 4) {
-                    table.row(parts[3], parts[1], parts[2], parts[0], type, policy);
-                } else {
-                    table.row(name, "", "", "", type, policy);
-                }
-            }
-            return table;
+    int clusters(
+            @Mixin SourceOptions source,
+            @Mixin OutputOption form,
+            @Option(
+                            names = "--fqdn",
+                            paramLabel = "HOST",
+                            description = "Only clusters of this service: its whole name, or how it starts.")
+                    @Nullable
+                    String host,
+            @Option(names = "--port", paramLabel = "PORT", description = "Only clusters of this port.") @Nullable
+                    String port,
+            @Option(names = "--subset", paramLabel = "SUBSET", description = "Only clusters of this subset.") @Nullable
+                    String subset,
+            @Option(names = "--direction", paramLabel = "DIRECTION", description = "inbound or outbound.") @Nullable
+                    String direction) {
+        var found = only(dump(source).clusters(), cluster -> {
+            var name = ConfigTables.ClusterName.of(string(cluster, "name"));
+            return (host == null || name.host().equals(host) || name.host().startsWith(host + "."))
+                    && is(port, name.port())
+                    && is(subset, name.subset())
+                    && is(direction == null ? null : direction.toLowerCase(Locale.ROOT), name.direction());
         });
+        return show(form, found, ConfigTables.clusters(found));
     }
 
     @Command(
             aliases = {"endpoint", "ep"},
             description = "Endpoints of each cluster, with their health.")
-    int endpoints(@Mixin SourceOptions source, @Mixin OutputOption form) {
-        {
-            var from = source.open();
-            var answer = from.get("/clusters?format=json").getAsJsonObject();
-            if (form.output != Output.TABLE) {
-                return print(form, answer);
+    int endpoints(
+            @Mixin SourceOptions source,
+            @Mixin OutputOption form,
+            @Option(names = "--address", paramLabel = "IP", description = "Only endpoints of this address.") @Nullable
+                    String address,
+            @Option(names = "--port", paramLabel = "PORT", description = "Only endpoints of this port.") @Nullable
+                    String port,
+            @Option(names = "--cluster", paramLabel = "NAME", description = "Only endpoints of this cluster.") @Nullable
+                    String cluster,
+            @Option(names = "--status", paramLabel = "STATUS", description = "Only endpoints that are, say, HEALTHY.")
+                    @Nullable
+                    String status) {
+        var answer = source.open().clusters().getAsJsonObject();
+        var all = new JsonArray();
+        for (JsonElement element : array(answer, "cluster_statuses")) {
+            if (!is(cluster, string(element.getAsJsonObject(), "name"))) {
+                continue;
             }
-            var table = new Table("ENDPOINT", "STATUS", "OUTLIER CHECK", "CLUSTER");
-            for (JsonElement cluster : array(answer, "cluster_statuses")) {
-                for (JsonElement host : array(cluster.getAsJsonObject(), "host_statuses")) {
-                    var address = object(object(host.getAsJsonObject(), "address"), "socket_address");
-                    var health = object(host.getAsJsonObject(), "health_status");
-                    String eds = string(health, "eds_health_status");
-                    table.row(
-                            string(address, "address") + ":" + string(address, "port_value"),
-                            eds.isEmpty() ? "UNKNOWN" : eds,
-                            health.has("failed_outlier_check") ? "FAILED" : "OK",
-                            string(cluster.getAsJsonObject(), "name"));
+            var one = element.deepCopy().getAsJsonObject();
+            var hosts = new JsonArray();
+            for (JsonElement host : array(one, "host_statuses")) {
+                var socket = object(object(host.getAsJsonObject(), "address"), "socket_address");
+                if (is(address, string(socket, "address"))
+                        && is(port, string(socket, "port_value"))
+                        && (status == null || status.equalsIgnoreCase(ConfigTables.health(host.getAsJsonObject())))) {
+                    hosts.add(host);
                 }
             }
+            one.add("host_statuses", hosts);
+            all.add(one);
+        }
+        if (form.output == Output.TABLE) {
+            return draw(ConfigTables.endpoints(
+                    all.asList().stream().map(JsonElement::getAsJsonObject).toList()));
+        }
+        var root = new JsonObject();
+        root.add("cluster_statuses", all);
+        return print(form.output, root);
+    }
+
+    @Command(aliases = "b", description = "The bootstrap that the proxy was started with (as YAML unless -o json).")
+    int bootstrap(@Mixin SourceOptions source, @Mixin OutputOption form) {
+        var found = new JsonArray();
+        dump(source).bootstrap().forEach(found::add);
+        return print(form.output == Output.TABLE ? Output.YAML : form.output, found.size() == 1 ? found.get(0) : found);
+    }
+
+    @Command(aliases = "a", description = "Listeners, routes, clusters and endpoints; as JSON or YAML the whole dump.")
+    int all(@Mixin SourceOptions source, @Mixin OutputOption form) {
+        JsonElement answer = source.open().dump();
+        if (form.output != Output.TABLE) {
+            return print(form.output, answer);
+        }
+        var dump = new Dump(answer);
+        draw(ConfigTables.clusters(dump.clusters()));
+        out().println();
+        draw(ConfigTables.listeners(dump.listeners()));
+        out().println();
+        draw(ConfigTables.routes(dump.routes()));
+        out().println();
+        return draw(ConfigTables.endpoints(array(dump.clusterStatuses(), "cluster_statuses").asList().stream()
+                .map(JsonElement::getAsJsonObject)
+                .toList()));
+    }
+
+    @Command(
+            description = "Sets log levels of a connected mesh-proxy.",
+            footerHeading = "%nExamples:%n",
+            footer = {
+                "  meshctl proxy-config log storefront --level debug",
+                "  meshctl pc log storefront --level dev.mesh.proxy.xds=trace"
+            })
+    int log(
+            @Parameters(paramLabel = "PROXY", description = "workload.namespace, workload, or a node id.") String proxy,
+            @Option(
+                            names = "--level",
+                            required = true,
+                            split = ",",
+                            paramLabel = "LEVEL",
+                            description = "trace, debug, info, warning, error, off; of one logger: LOGGER=LEVEL.")
+                    List<String> levels,
+            @Mixin PilotOptions pilot) {
+        var question = SetLogLevel.newBuilder();
+        for (String level : levels) {
+            String[] parts = level.split("[=:]", 2);
+            String value = parts[parts.length - 1].toLowerCase(Locale.ROOT);
+            if (!List.of("trace", "debug", "info", "warning", "warn", "error", "critical", "off")
+                    .contains(value)) {
+                throw new Failure("--level: \"" + level
+                        + "\" (expected: trace, debug, info, warning, error or off, or LOGGER=LEVEL)");
+            }
+            question.putLevels(parts.length == 1 ? "" : parts[0], value);
+        }
+        try (var client = pilot.client()) {
+            client.ask(client.find(proxy), Question.newBuilder().setSetLogLevel(question));
+        }
+        out().println("set");
+        out().flush();
+        return 0;
+    }
+
+    private static Dump dump(SourceOptions source) {
+        return new Dump(source.open().dump());
+    }
+
+    private static boolean is(@Nullable String wanted, String value) {
+        return wanted == null || wanted.equals(value);
+    }
+
+    private static List<JsonObject> only(List<JsonObject> all, Predicate<JsonObject> wanted) {
+        return all.stream().filter(wanted).toList();
+    }
+
+    private int show(OutputOption form, List<JsonObject> found, Table table) {
+        if (form.output == Output.TABLE) {
             return draw(table);
         }
+        var array = new JsonArray();
+        found.forEach(array::add);
+        return print(form.output, array);
     }
 
-    @Command(aliases = "b", description = "The bootstrap that the proxy was started with.")
-    int bootstrap(@Mixin SourceOptions source, @Mixin OutputOption form) {
-        {
-            var from = source.open();
-            var found = new JsonArray();
-            new Dump(from.get("/config_dump")).bootstrap().forEach(found::add);
-            JsonElement one = found.size() == 1 ? found.get(0) : found;
-            spec.commandLine().getOut().print((form.output == Output.TABLE ? Output.YAML : form.output).text(one));
-            spec.commandLine().getOut().flush();
-            return 0;
-        }
-    }
-
-    @Command(aliases = "a", description = "The whole configuration dump (as JSON unless -o yaml).")
-    int all(@Mixin SourceOptions source, @Mixin OutputOption form) {
-        {
-            var from = source.open();
-            var answer = from.get("/config_dump?include_eds");
-            spec.commandLine().getOut().print((form.output == Output.TABLE ? Output.JSON : form.output).text(answer));
-            spec.commandLine().getOut().flush();
-            return 0;
-        }
-    }
-
-    private interface Section {
-        List<JsonObject> of(Dump dump);
-    }
-
-    private interface Drawing {
-        Table of(List<JsonObject> resources);
-    }
-
-    private int show(SourceOptions source, OutputOption form, Section section, Drawing drawing) {
-        {
-            var from = source.open();
-            var found = section.of(new Dump(from.get("/config_dump?include_eds")));
-            if (form.output == Output.TABLE) {
-                return draw(drawing.of(found));
-            }
-            var array = new JsonArray();
-            found.forEach(array::add);
-            return print(form, array);
-        }
-    }
-
-    private int print(OutputOption form, JsonElement tree) {
-        spec.commandLine().getOut().print(form.output.text(tree));
-        spec.commandLine().getOut().flush();
+    private int print(Output form, JsonElement tree) {
+        out().print(form.text(tree));
+        out().flush();
         return 0;
     }
 
     private int draw(Table table) {
-        table.print(spec.commandLine().getOut(), Table.ansi(spec));
+        table.print(out(), Table.ansi(spec));
         return 0;
     }
 
-    private static String chainMatch(JsonObject match) {
-        var words = new StringJoiner("; ");
-        if (match.has("destination_port")) {
-            words.add("port " + string(match, "destination_port"));
-        }
-        for (String field : List.of("server_names", "application_protocols")) {
-            if (match.has(field)) {
-                words.add((field.equals("server_names") ? "SNI " : "ALPN ") + String.join(",", strings(match, field)));
-            }
-        }
-        if (match.has("transport_protocol")) {
-            words.add(string(match, "transport_protocol"));
-        }
-        return words.length() == 0 ? "ALL" : words.toString();
-    }
-
-    private static String destination(JsonObject chain) {
-        for (JsonElement filter : array(chain, "filters")) {
-            var config = object(filter.getAsJsonObject(), "typed_config");
-            String type = string(config, "@type");
-            if (type.endsWith("HttpConnectionManager")) {
-                return config.has("rds")
-                        ? "Route: " + string(object(config, "rds"), "route_config_name")
-                        : "Inline Route: " + string(object(config, "route_config"), "name");
-            }
-            if (type.endsWith("TcpProxy")) {
-                return config.has("cluster") ? "Cluster: " + string(config, "cluster") : weighted(config);
-            }
-        }
-        return "";
-    }
-
-    private static String routeMatch(JsonObject match) {
-        var words = new StringJoiner(", ");
-        for (var kind :
-                Map.of("prefix", "*", "path", "", "path_separated_prefix", "/*").entrySet()) {
-            if (match.has(kind.getKey())) {
-                words.add(string(match, kind.getKey()) + kind.getValue());
-            }
-        }
-        if (match.has("safe_regex")) {
-            words.add("regex " + string(object(match, "safe_regex"), "regex"));
-        }
-        for (JsonElement header : array(match, "headers")) {
-            words.add("header " + string(header.getAsJsonObject(), "name"));
-        }
-        for (JsonElement parameter : array(match, "query_parameters")) {
-            words.add("query " + string(parameter.getAsJsonObject(), "name"));
-        }
-        return words.toString();
-    }
-
-    private static String action(JsonObject route) {
-        if (route.has("redirect")) {
-            return "redirect";
-        }
-        if (route.has("direct_response")) {
-            return "answer " + string(object(route, "direct_response"), "status");
-        }
-        var action = object(route, "route");
-        if (action.has("cluster")) {
-            return string(action, "cluster");
-        }
-        if (action.has("cluster_header")) {
-            return "by header " + string(action, "cluster_header");
-        }
-        return weighted(action);
-    }
-
-    private static String weighted(JsonObject action) {
-        var words = new StringJoiner(", ");
-        for (JsonElement cluster : array(object(action, "weighted_clusters"), "clusters")) {
-            words.add(string(cluster.getAsJsonObject(), "weight") + "x " + string(cluster.getAsJsonObject(), "name"));
-        }
-        return words.toString();
-    }
-
-    private static String provenance(JsonObject route) {
-        var from = object(object(object(route, "metadata"), "filter_metadata"), "dev.mesh");
-        String rule = string(from, "rule");
-        return from.isEmpty()
-                ? ""
-                : string(from, "kind") + " " + string(from, "name") + "." + string(from, "namespace")
-                        + (rule.isEmpty() ? "" : " (" + rule + ")");
-    }
-
-    private static String firstOf(JsonArray domains) {
-        if (domains.isEmpty()) {
-            return "";
-        }
-        String first = domains.get(0).getAsString();
-        return domains.size() == 1 ? first : first + " + " + (domains.size() - 1) + " more";
-    }
-
-    private static List<String> strings(JsonObject object, String field) {
-        return array(object, field).asList().stream()
-                .map(JsonElement::getAsString)
-                .toList();
+    private PrintWriter out() {
+        return spec.commandLine().getOut();
     }
 }

@@ -22,7 +22,15 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "proxy-status",
         aliases = "ps",
-        description = "Lists the connected proxies, what they took of their configuration, and what is in effect.")
+        description = {
+            "Lists the connected proxies, what they took of their configuration, and what is in effect.",
+            "",
+            "SYNCED: the proxy took what it was sent; STALE: it has not answered yet; ERROR: it refused it, for the reason"
+                    + " below; NOT SENT: there is none for it. APPLIED: the last push is in effect (only mesh-proxy tells)."
+                    + " The exit code is 1 if any refused."
+        },
+        footerHeading = "%nExamples:%n",
+        footer = {"  meshctl proxy-status", "  meshctl ps -o json", "  meshctl ps --pilot 127.0.0.1:15010"})
 public final class ProxyStatusCommand implements Callable<Integer> {
     private static final List<XdsType> SHOWN =
             List.of(XdsType.CLUSTER, XdsType.LISTENER, XdsType.ENDPOINT, XdsType.ROUTE, XdsType.VIRTUAL_HOST);

@@ -24,7 +24,10 @@ final class SourceOptions {
             description = "Ask this admin endpoint (of mesh-proxy or Envoy) instead.")
     private @Nullable String admin;
 
-    @Option(names = "--file", paramLabel = "FILE", description = "Read a saved /config_dump instead.")
+    @Option(
+            names = {"-f", "--file"},
+            paramLabel = "FILE",
+            description = "Read a saved /config_dump, an Envoy bootstrap, or a folder of YAML instead.")
     private @Nullable Path file;
 
     @Mixin
@@ -32,7 +35,7 @@ final class SourceOptions {
 
     DumpSource open() {
         if (file != null) {
-            return new DumpSource.ByFile(file);
+            return new DumpSource.ByFile(file, proxy);
         }
         if (admin != null) {
             return new DumpSource.ByAdmin(new AdminClient(admin));

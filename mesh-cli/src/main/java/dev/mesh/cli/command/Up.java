@@ -2,7 +2,7 @@ package dev.mesh.cli.command;
 
 import dev.mesh.api.finding.Finding;
 import dev.mesh.api.object.MeshObject;
-import dev.mesh.api.read.ObjectReader;
+import dev.mesh.api.read.ConfigFolder;
 import dev.mesh.cli.client.Failure;
 import dev.mesh.cli.local.LocalMesh;
 import dev.mesh.cli.local.LocalPlan;
@@ -28,7 +28,19 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /// `meshctl up FOLDER`: a whole mesh on this machine, until Ctrl-C.
-@Command(name = "up", description = "Runs a whole mesh on this machine from a folder of configuration, until Ctrl-C.")
+@Command(
+        name = "up",
+        description = {
+            "Runs a whole mesh on this machine from a folder of configuration, until Ctrl-C.",
+            "",
+            "Starts the pilot, an edge gateway, the applications that LocalProcess objects name, and a sidecar beside each."
+                    + " A file that is saved is in effect at once; one with an error keeps what it said before."
+        },
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  meshctl up examples/shop",
+            "  meshctl up examples/shop --xds-port 0 --admin-port 0     # beside another mesh"
+        })
 public final class Up implements Callable<Integer> {
     @Spec
     @SuppressWarnings("NullAway.Init") // set by picocli
@@ -40,18 +52,21 @@ public final class Up implements Callable<Integer> {
 
     @Option(
             names = "--xds-port",
+            paramLabel = "PORT",
             defaultValue = "15010",
             description = "The pilot's port, 0 for any (default: ${DEFAULT-VALUE}).")
     private int xdsPort;
 
     @Option(
             names = "--admin-port",
+            paramLabel = "PORT",
             defaultValue = "15000",
             description = "The proxies' admin port, each on its own address, 0 for any (default: ${DEFAULT-VALUE}).")
     private int adminPort;
 
     @Option(
             names = "--grace",
+            paramLabel = "SECONDS",
             defaultValue = "8",
             description = "Seconds that processes have to end before they are killed (default: ${DEFAULT-VALUE}).")
     private int grace;
@@ -128,23 +143,18 @@ public final class Up implements Callable<Integer> {
         return 0;
     }
 
-    private List<MeshObject> objects() throws IOException {
-        if (!Files.isDirectory(folder)) {
-            throw new Failure(folder + (Files.exists(folder) ? ": no folder" : ": there is no such folder"));
+    private List<MeshObject> objects() {
+        ConfigFolder listing;
+        try {
+            listing = ConfigFolder.list(folder);
+        } catch (IOException e) {
+            throw new Failure(String.valueOf(e.getMessage()));
         }
         var objects = new ArrayList<MeshObject>();
         var errors = new ArrayList<String>();
-        List<Path> files;
-        try (var found = Files.walk(folder)) {
-            files = found.filter(file -> file.toString().matches(".*\\.(yaml|yml|json)"))
-                    .sorted()
-                    .toList();
-        }
-        if (files.isEmpty()) {
-            throw new Failure(folder + ": no file ends in .yaml, .yml or .json");
-        }
-        for (Path file : files) {
-            var result = ObjectReader.read(file.toString(), Files.readString(file));
+        listing.unreadable().forEach((file, why) -> errors.add(file + ": " + why));
+        for (Path file : listing.files()) {
+            var result = Sources.read(file);
             objects.addAll(result.objects());
             result.findings().stream()
                     .filter(finding -> finding.severity() == Finding.Severity.ERROR)
@@ -152,6 +162,9 @@ public final class Up implements Callable<Integer> {
         }
         if (!errors.isEmpty()) {
             throw new Failure(String.join("\n         ", errors));
+        }
+        if (listing.files().isEmpty()) {
+            throw new Failure(folder + ": no file ends in .yaml, .yml or .json");
         }
         return objects;
     }
