@@ -51,12 +51,6 @@ public final class MeshCtl implements Runnable {
     @SuppressWarnings("NullAway.Init") // set by picocli
     private CommandSpec spec;
 
-    @CommandLine.Option(
-            names = {"-V", "--version"},
-            versionHelp = true,
-            description = "Prints the version.")
-    private boolean version;
-
     public static void main(String[] args) {
         System.exit(run(args));
     }
@@ -80,6 +74,11 @@ public final class MeshCtl implements Runnable {
 
     static CommandLine commandLine() {
         var line = new CommandLine(new MeshCtl());
+        line.getCommandSpec()
+                .addOption(OptionSpec.builder("-V", "--version")
+                        .versionHelp(true)
+                        .description("Prints the version.")
+                        .build());
         line.setCaseInsensitiveEnumValuesAllowed(true);
         line.setColorScheme(Help.defaultColorScheme(Terminal.OUT.ansi()));
         var mistakes = new Mistakes(

@@ -168,7 +168,7 @@ class MeshCtlTest {
             assertThat(out.toString()).as(name).contains("Usage: meshctl");
             if (!name.equals("help")) {
                 assertThat(out.toString()).as(name).contains("--help", "Exit codes:", "2   the command line is off");
-                assertThat(out.toString()).as(name).contains("Examples:\n  meshctl ");
+                assertThat(out.toString()).as(name).containsPattern("Examples:\n  .*meshctl ");
             }
         });
     }

@@ -35,8 +35,7 @@ public enum Terminal {
             String target = Files.readSymbolicLink(link).toString();
             return target.startsWith("/dev/pts/") || target.startsWith("/dev/tty") || target.equals("/dev/console");
         } catch (IOException | UnsupportedOperationException e) {
-            // No Linux: the JDK knows only whether both input and output are one.
-            return System.console() != null;
+            return false; // where there is no /proc, nobody is known to look
         }
     }
 }
