@@ -30,7 +30,12 @@ public interface AdminView {
 
     long uptimeSeconds();
 
-    void drain();
+    /// @param graceful whether listeners go on accepting, and only tell their connections to end
+    /// @param inboundOnly whether only listeners for inbound traffic are meant
+    void drain(boolean graceful, boolean inboundOnly);
+
+    /// @param failed whether `/ready` is to say that the proxy drains, whatever else it does
+    void failHealthCheck(boolean failed);
 
     void quit();
 }

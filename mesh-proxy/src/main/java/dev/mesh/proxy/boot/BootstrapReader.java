@@ -7,40 +7,84 @@ import dev.mesh.api.decide.compile.EnvoyTypes;
 import dev.mesh.proxy.filter.ConfigRejected;
 import io.envoyproxy.envoy.config.bootstrap.v3.Bootstrap;
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Map;
 import org.snakeyaml.engine.v2.api.Load;
 import org.snakeyaml.engine.v2.api.LoadSettings;
+import org.snakeyaml.engine.v2.api.lowlevel.Compose;
+import org.snakeyaml.engine.v2.api.lowlevel.Parse;
+import org.snakeyaml.engine.v2.events.Event;
+import org.snakeyaml.engine.v2.exceptions.MarkedYamlEngineException;
 import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
+import org.snakeyaml.engine.v2.nodes.Node;
 
 /// Reads an Envoy bootstrap file, YAML or JSON.
 public final class BootstrapReader {
+    private static final int DEEPEST = 100;
+
     private BootstrapReader() {}
 
-    /// @throws ConfigRejected with the file, and what is wrong with it
-    public static Bootstrap read(Path file) throws ConfigRejected {
+    /// @throws ConfigRejected with everything that is wrong with it, each with its place
+    static BootstrapFile read(Path file) throws ConfigRejected {
         try {
-            return parse(file.toString(), Files.readString(file));
+            return read(file.toString(), Files.readString(file));
+        } catch (NoSuchFileException e) {
+            throw new ConfigRejected(file + ": no such file");
+        } catch (AccessDeniedException e) {
+            throw new ConfigRejected(file + ": cannot be read: permission denied");
+        } catch (CharacterCodingException e) {
+            throw new ConfigRejected(file + ": is no UTF-8 (expected: an Envoy bootstrap, YAML or JSON)");
         } catch (IOException e) {
-            throw new ConfigRejected(file + ": cannot be read (" + e + ")");
+            throw new ConfigRejected(file + ": cannot be read (" + e.getMessage() + ")");
         }
     }
 
     /// @param name of the source, for messages
     public static Bootstrap parse(String name, String text) throws ConfigRejected {
+        return read(name, text).bootstrap();
+    }
+
+    /// @param name of the source, for messages
+    static BootstrapFile read(String name, String text) throws ConfigRejected {
+        LoadSettings settings = LoadSettings.builder()
+                .setLabel(name)
+                .setUseMarks(true)
+                .setMaxAliasesForCollections(100)
+                .build();
         Object tree;
+        Node root;
         try {
-            tree = new Load(LoadSettings.builder()
-                            .setLabel(name)
-                            .setMaxAliasesForCollections(100)
-                            .build())
-                    .loadFromString(text);
+            checkDepth(name, text, settings);
+            tree = new Load(settings).loadFromString(text);
+            root = new Compose(settings).composeString(text).orElse(null);
+        } catch (MarkedYamlEngineException e) {
+            String place = e.getProblemMark()
+                    .map(mark -> ":" + (mark.getLine() + 1) + ":" + (mark.getColumn() + 1))
+                    .orElse("");
+            throw new ConfigRejected(name + place + ": not YAML: " + e.getProblem());
         } catch (YamlEngineException e) {
             throw new ConfigRejected(
-                    name + ": not YAML: " + String.valueOf(e.getMessage()).replace('\n', ' '));
+                    name + ": not YAML: " + String.valueOf(e.getMessage()).replaceAll("\\s+", " "));
         }
-        if (tree == null) {
+        if (tree == null || root == null) {
             throw new ConfigRejected(name + ": empty (expected: an Envoy bootstrap)");
+        }
+        if (tree instanceof Map<?, ?> map && map.containsKey("configs")) {
+            throw new ConfigRejected(
+                    name + ": a configuration dump (expected: an Envoy bootstrap; meshctl reads dumps)");
+        }
+        if (tree instanceof Map<?, ?> map && map.containsKey("apiVersion")) {
+            throw new ConfigRejected(
+                    name + ": a Kubernetes object (expected: an Envoy bootstrap; mesh-pilot --folder reads objects)");
+        }
+        var check = new BootstrapCheck(name);
+        check.message(Bootstrap.getDescriptor(), root, "");
+        if (!check.problems().isEmpty()) {
+            throw new ConfigRejected(check.problems());
         }
         var builder = Bootstrap.newBuilder();
         try {
@@ -48,6 +92,21 @@ public final class BootstrapReader {
         } catch (InvalidProtocolBufferException e) {
             throw new ConfigRejected(name + ": " + e.getMessage());
         }
-        return builder.build();
+        return new BootstrapFile(builder.build(), check.places());
+    }
+
+    // Before anything that recurses sees it.
+    private static void checkDepth(String name, String text, LoadSettings settings) throws ConfigRejected {
+        int depth = 0;
+        for (Event event : new Parse(settings).parseString(text)) {
+            switch (event.getEventId()) {
+                case MappingStart, SequenceStart -> depth++;
+                case MappingEnd, SequenceEnd -> depth--;
+                default -> {}
+            }
+            if (depth > DEEPEST) {
+                throw new ConfigRejected(name + ": nested deeper than " + DEEPEST + " levels");
+            }
+        }
     }
 }

@@ -34,7 +34,7 @@ public final class MeshProxy {
         System.exit(run(args, System.out, System.err));
     }
 
-    private static int run(String[] args, PrintStream out, PrintStream err) throws IOException {
+    static int run(String[] args, PrintStream out, PrintStream err) throws IOException {
         Options options;
         try {
             options = Options.parse(args);
@@ -53,13 +53,13 @@ public final class MeshProxy {
             return 0;
         }
         LogControl.set("", options.logLevel);
-        var bootstraps = new ArrayList<Bootstrap>();
+        var bootstraps = new ArrayList<BootstrapFile>();
         try {
             for (Path file : options.files) {
                 bootstraps.add(options.override(BootstrapReader.read(file)));
             }
             if (options.yaml != null) {
-                bootstraps.add(options.override(BootstrapReader.parse("--config-yaml", options.yaml)));
+                bootstraps.add(options.override(BootstrapReader.read("--config-yaml", options.yaml)));
             }
         } catch (ConfigRejected e) {
             e.reasons().forEach(reason -> err.println("mesh-proxy: " + reason));
@@ -71,17 +71,19 @@ public final class MeshProxy {
         return serve(bootstraps, options, err);
     }
 
-    private static int validate(List<Bootstrap> bootstraps, Options options, PrintStream out, PrintStream err) {
+    private static int validate(List<BootstrapFile> bootstraps, Options options, PrintStream out, PrintStream err) {
         try (var loops = new Loops(1)) {
             for (int i = 0; i < bootstraps.size(); i++) {
                 // Without ports to bind and servers to ask, starting is checking.
+                BootstrapFile file = bootstraps.get(i);
+                check(file);
                 Bootstrap.Builder unbound =
-                        bootstraps.get(i).toBuilder().clearAdmin().clearDynamicResources();
+                        file.bootstrap().toBuilder().clearAdmin().clearDynamicResources();
                 for (var listener : unbound.getStaticResourcesBuilder().getListenersBuilderList()) {
                     listener.getAddressBuilder().getSocketAddressBuilder().setPortValue(0);
                 }
                 try (var proxy = new ProxyProcess(unbound.build(), loops)) {
-                    proxy.start();
+                    start(proxy, file);
                 }
                 out.println("configuration '" + options.name(i) + "' OK");
             }
@@ -92,7 +94,23 @@ public final class MeshProxy {
         }
     }
 
-    private static int serve(List<Bootstrap> bootstraps, Options options, PrintStream err) throws IOException {
+    private static void check(BootstrapFile file) throws ConfigRejected {
+        try {
+            ProxyProcess.check(file.bootstrap());
+        } catch (ConfigRejected e) {
+            throw file.located(e);
+        }
+    }
+
+    private static void start(ProxyProcess proxy, BootstrapFile file) throws ConfigRejected {
+        try {
+            proxy.start();
+        } catch (ConfigRejected e) {
+            throw file.located(e);
+        }
+    }
+
+    private static int serve(List<BootstrapFile> bootstraps, Options options, PrintStream err) throws IOException {
         var loops = new Loops(options.concurrency);
         var proxies = new ArrayList<ProxyProcess>();
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
@@ -101,10 +119,10 @@ public final class MeshProxy {
             loops.close();
         }));
         try {
-            for (Bootstrap bootstrap : bootstraps) {
-                var proxy = new ProxyProcess(bootstrap, loops);
+            for (BootstrapFile file : bootstraps) {
+                var proxy = new ProxyProcess(file.bootstrap(), loops);
                 proxies.add(proxy);
-                proxy.start();
+                start(proxy, file);
             }
         } catch (ConfigRejected e) {
             e.reasons().forEach(reason -> err.println("mesh-proxy: " + reason));
@@ -190,18 +208,18 @@ public final class MeshProxy {
             }
         }
 
-        private Bootstrap override(Bootstrap bootstrap) {
+        private BootstrapFile override(BootstrapFile file) {
             if (serviceNode.isEmpty() && serviceCluster.isEmpty()) {
-                return bootstrap;
+                return file;
             }
-            var changed = bootstrap.toBuilder();
+            var changed = file.bootstrap().toBuilder();
             if (!serviceNode.isEmpty()) {
                 changed.getNodeBuilder().setId(serviceNode);
             }
             if (!serviceCluster.isEmpty()) {
                 changed.getNodeBuilder().setCluster(serviceCluster);
             }
-            return changed.build();
+            return file.with(changed.build());
         }
 
         private String name(int index) {

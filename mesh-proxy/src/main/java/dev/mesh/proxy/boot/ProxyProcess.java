@@ -24,6 +24,7 @@ import dev.mesh.proxy.xds.AdsClient;
 import io.envoyproxy.envoy.config.bootstrap.v3.Bootstrap;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster;
 import io.envoyproxy.envoy.config.core.v3.ApiConfigSource;
+import io.envoyproxy.envoy.config.core.v3.SocketAddress;
 import io.grpc.ManagedChannel;
 import io.grpc.netty.NettyChannelBuilder;
 import java.io.IOException;
@@ -54,6 +55,7 @@ public final class ProxyProcess implements AutoCloseable {
     private final CompletableFuture<Void> quit = new CompletableFuture<>();
     private final long started = System.nanoTime();
     private volatile AdminView.State state = AdminView.State.PRE_INITIALIZING;
+    private volatile boolean healthCheckFailed;
     private @Nullable ManagedChannel channel;
     private @Nullable AdsClient ads;
     private volatile @Nullable SessionClient session;
@@ -81,7 +83,7 @@ public final class ProxyProcess implements AutoCloseable {
     ///
     /// @throws ConfigRejected with every reason why the bootstrap cannot be used
     public void start() throws ConfigRejected {
-        var reasons = new ArrayList<String>(refusals());
+        var reasons = new ArrayList<String>(refusals(bootstrap));
         if (!reasons.isEmpty()) {
             throw new ConfigRejected(reasons);
         }
@@ -117,7 +119,7 @@ public final class ProxyProcess implements AutoCloseable {
     }
 
     // What would be ignored although it changes what the proxy does.
-    private List<String> refusals() {
+    private static List<String> refusals(Bootstrap bootstrap) {
         var reasons = new ArrayList<String>();
         if (bootstrap.getStaticResources().getSecretsCount() > 0) {
             reasons.add("static_resources.secrets: not supported");
@@ -153,7 +155,23 @@ public final class ProxyProcess implements AutoCloseable {
         };
     }
 
-    private void startXds() throws ConfigRejected {
+    /// Where the control plane is, and how it is spoken to.
+    private record XdsTarget(SocketAddress endpoint, AdsClient.Dialect dialect) {}
+
+    /// Whether a bootstrap can be run, as far as that can be said without binding or connecting.
+    ///
+    /// @throws ConfigRejected with every reason against it
+    static void check(Bootstrap bootstrap) throws ConfigRejected {
+        List<String> reasons = refusals(bootstrap);
+        if (!reasons.isEmpty()) {
+            throw new ConfigRejected(reasons);
+        }
+        if (bootstrap.hasDynamicResources()) {
+            xdsTarget(bootstrap);
+        }
+    }
+
+    private static XdsTarget xdsTarget(Bootstrap bootstrap) throws ConfigRejected {
         var config = bootstrap.getDynamicResources().getAdsConfig();
         if (config.getGrpcServicesCount() != 1 || !config.getGrpcServices(0).hasEnvoyGrpc()) {
             throw new ConfigRejected("dynamic_resources.ads_config.grpc_services: expected one with envoy_grpc");
@@ -184,6 +202,13 @@ public final class ProxyProcess implements AutoCloseable {
         if (dialect == null) {
             throw new IllegalStateException("api_type was not checked");
         }
+        return new XdsTarget(endpoint, dialect);
+    }
+
+    private void startXds() throws ConfigRejected {
+        XdsTarget target = xdsTarget(bootstrap);
+        var endpoint = target.endpoint();
+        var dialect = target.dialect();
         var opened = NettyChannelBuilder.forAddress(endpoint.getAddress(), endpoint.getPortValue())
                 .usePlaintext()
                 .maxInboundMessageSize(256 << 20)
@@ -263,6 +288,11 @@ public final class ProxyProcess implements AutoCloseable {
         return loader;
     }
 
+    /// The admin endpoint's answers, without its port.
+    AdminHandlers adminHandlers() {
+        return new AdminHandlers(new View());
+    }
+
     /// Where the admin endpoint listens, or null if there is none.
     public @Nullable InetSocketAddress adminAddress() {
         AdminServer running = admin;
@@ -338,7 +368,7 @@ public final class ProxyProcess implements AutoCloseable {
 
         @Override
         public State state() {
-            return state;
+            return healthCheckFailed && state == State.LIVE ? State.DRAINING : state;
         }
 
         @Override
@@ -352,8 +382,13 @@ public final class ProxyProcess implements AutoCloseable {
         }
 
         @Override
-        public void drain() {
-            ProxyProcess.this.drain();
+        public void drain(boolean graceful, boolean inboundOnly) {
+            listeners.drain(graceful, inboundOnly);
+        }
+
+        @Override
+        public void failHealthCheck(boolean failed) {
+            healthCheckFailed = failed;
         }
 
         @Override

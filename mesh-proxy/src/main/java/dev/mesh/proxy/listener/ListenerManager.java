@@ -1,6 +1,7 @@
 package dev.mesh.proxy.listener;
 
 import dev.mesh.api.decide.ListenerTable;
+import dev.mesh.proxy.filter.BindContext;
 import dev.mesh.proxy.io.Loops;
 import dev.mesh.proxy.stats.Counter;
 import dev.mesh.proxy.stats.Gauge;
@@ -113,9 +114,19 @@ public final class ListenerManager {
 
     /// Stops accepting, and lets connections end.
     public synchronized void drain() {
+        drain(false, false);
+    }
+
+    /// @param graceful whether to go on accepting: connections, the new ones too, are told to end after a request
+    /// @param inboundOnly whether only listeners for inbound traffic are meant
+    public synchronized void drain(boolean graceful, boolean inboundOnly) {
         for (Active listener : active.values()) {
-            listener.spec.drain().start();
-            close(listener);
+            if (!inboundOnly || listener.spec.direction() == BindContext.Direction.INBOUND) {
+                listener.spec.drain().start();
+                if (!graceful) {
+                    close(listener);
+                }
+            }
         }
     }
 

@@ -24,6 +24,16 @@ final class BucketHistogram implements Histogram {
         sum.add(value);
     }
 
+    /// Whether anything was recorded.
+    public boolean used() {
+        for (int i = 0; i < counts.length(); i++) {
+            if (counts.get(i) != 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     long[] snapshot() {
         var copy = new long[counts.length()];
         for (int i = 0; i < copy.length; i++) {

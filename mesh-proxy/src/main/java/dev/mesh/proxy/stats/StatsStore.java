@@ -14,7 +14,17 @@ public final class StatsStore implements Scope {
     ///
     /// @param name dotted, tag values included
     /// @param family dotted, without tag values
-    public record Entry(String name, String family, Map<String, String> tags, Object metric) {}
+    public record Entry(String name, String family, Map<String, String> tags, Object metric) {
+        /// Whether it was ever counted, set, or recorded to.
+        public boolean used() {
+            return switch (metric) {
+                case Counter counter -> counter.value() != 0;
+                case Gauge gauge -> gauge.value() != 0;
+                case BucketHistogram histogram -> histogram.used();
+                default -> true;
+            };
+        }
+    }
 
     private final Map<String, Entry> entries = new ConcurrentHashMap<>();
     private final Node root = new Node("", "", Map.of());

@@ -1,13 +1,19 @@
 package dev.mesh.proxy.stats;
 
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Predicate;
 
 /// Statistics as text: Envoy's `/stats` and the Prometheus exposition format.
 public final class StatsText {
+    private static final double[] QUANTILES = {0, 25, 50, 75, 90, 95, 99, 99.5, 99.9, 100};
+
     private StatsText() {}
 
     /// `name: value` lines.
@@ -36,6 +42,48 @@ public final class StatsText {
         return out.toString();
     }
 
+    /// The last element of `/stats?format=json`: histograms by quantiles. They are kept since the start, so both values
+    /// of
+    /// each are the same; null where nothing was recorded.
+    public static Optional<JsonObject> histograms(StatsStore store, Predicate<StatsStore.Entry> wanted) {
+        var computed = new JsonArray();
+        store.forEach(entry -> {
+            if (wanted.test(entry) && entry.metric() instanceof BucketHistogram histogram) {
+                var one = new JsonObject();
+                one.addProperty("name", entry.name());
+                one.add("values", values(histogram));
+                computed.add(one);
+            }
+        });
+        if (computed.isEmpty()) {
+            return Optional.empty();
+        }
+        var supported = new JsonArray();
+        for (double quantile : QUANTILES) {
+            supported.add(quantile);
+        }
+        var inner = new JsonObject();
+        inner.add("supported_quantiles", supported);
+        inner.add("computed_quantiles", computed);
+        var outer = new JsonObject();
+        outer.add("histograms", inner);
+        return Optional.of(outer);
+    }
+
+    private static JsonArray values(BucketHistogram histogram) {
+        long[] counts = histogram.snapshot();
+        long total = Arrays.stream(counts).sum();
+        var values = new JsonArray();
+        for (double quantile : QUANTILES) {
+            Double value = total == 0 ? null : at(counts, total, quantile);
+            var one = new JsonObject();
+            one.addProperty("interval", value);
+            one.addProperty("cumulative", value);
+            values.add(one);
+        }
+        return values;
+    }
+
     private static String quantiles(BucketHistogram histogram) {
         long[] counts = histogram.snapshot();
         long total = 0;
@@ -46,7 +94,7 @@ public final class StatsText {
             return "No recorded values";
         }
         var out = new StringBuilder();
-        for (double quantile : new double[] {0, 25, 50, 75, 90, 95, 99, 99.5, 99.9, 100}) {
+        for (double quantile : QUANTILES) {
             out.append(out.isEmpty() ? "" : " ")
                     .append('P')
                     .append(number(quantile))

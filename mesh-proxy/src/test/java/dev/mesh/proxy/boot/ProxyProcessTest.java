@@ -297,6 +297,6 @@ class ProxyProcessTest {
         assertThatThrownBy(() -> BootstrapReader.parse("b.yaml", "static_resources: {listners: []}"))
                 .hasMessageContaining("b.yaml")
                 .hasMessageContaining("listners");
-        assertThatThrownBy(() -> BootstrapReader.parse("b.yaml", "a: [")).hasMessageContaining("b.yaml: not YAML");
+        assertThatThrownBy(() -> BootstrapReader.parse("b.yaml", "a: [")).hasMessageContaining("b.yaml:1:5: not YAML");
     }
 }

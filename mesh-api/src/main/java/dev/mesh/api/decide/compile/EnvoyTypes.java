@@ -47,5 +47,10 @@ public final class EnvoyTypes {
     public static final JsonFormat.TypeRegistry REGISTRY =
             JsonFormat.TypeRegistry.newBuilder().add(KNOWN).build();
 
+    /// Full names of the messages that are known.
+    public static List<String> names() {
+        return KNOWN.stream().map(Descriptor::getFullName).toList();
+    }
+
     private EnvoyTypes() {}
 }
