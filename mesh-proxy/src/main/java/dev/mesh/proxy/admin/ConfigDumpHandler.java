@@ -264,8 +264,11 @@ final class ConfigDumpHandler {
         return dump.build();
     }
 
-    private static EndpointsConfigDump endpointDump(List<Entry> entries) {
+    private EndpointsConfigDump endpointDump(List<Entry> entries) {
         var dump = EndpointsConfigDump.newBuilder();
+        StaticEndpoints.of(entries, view.loader().clusters().clusters())
+                .forEach(assignment -> dump.addStaticEndpointConfigs(
+                        EndpointsConfigDump.StaticEndpointConfig.newBuilder().setEndpointConfig(Any.pack(assignment))));
         for (Entry entry : of(entries, XdsType.ENDPOINT)) {
             var one = EndpointsConfigDump.DynamicEndpointConfig.newBuilder()
                     .setVersionInfo(entry.version())
