@@ -53,6 +53,11 @@ final class Program implements AutoCloseable {
         return new Program(process, log);
     }
 
+    /// Ends it at once, as the kernel does when memory is short.
+    void kill() throws InterruptedException {
+        process.destroyForcibly().waitFor();
+    }
+
     boolean isAlive() {
         return process.isAlive();
     }

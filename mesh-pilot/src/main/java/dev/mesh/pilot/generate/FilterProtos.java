@@ -73,6 +73,13 @@ final class FilterProtos {
         return any ? Optional.of(Resource.pack(fault.build())) : Optional.empty();
     }
 
+    /// Every request is answered with this status.
+    static Any abort(int status) {
+        return Resource.pack(HTTPFault.newBuilder()
+                .setAbort(FaultAbort.newBuilder().setHttpStatus(status).setPercentage(percent(100)))
+                .build());
+    }
+
     private static double percentOf(@Nullable Percent percent) {
         return percent == null ? 100 : percent.value();
     }

@@ -41,6 +41,7 @@ final class ProxylessView {
     private static RouteProtos.HostInput host(
             ViewBuilder view, SidecarScope scope, RuleSelection rules, ServiceInfo service, PortInfo port) {
         String name = service.host() + ":" + port.number();
+        String cluster = Names.outbound(port.number(), "", service.host());
         for (var rule : scope.virtualServices()) {
             boolean mesh =
                     rule.spec().gateways().isEmpty() || rule.spec().gateways().contains("mesh");
@@ -49,7 +50,9 @@ final class ProxylessView {
                         name,
                         List.of("*"),
                         rule.object().ref(),
-                        rules.http(rule, name, port.number(), "mesh"::equals),
+                        rules.http(rule, name, port.number(), "mesh"::equals).stream()
+                                .map(input -> forwarding(input, cluster))
+                                .toList(),
                         "",
                         null,
                         false,
@@ -61,10 +64,23 @@ final class ProxylessView {
                 List.of("*"),
                 service.from(),
                 List.of(),
-                Names.outbound(port.number(), "", service.host()),
+                cluster,
                 view.policy(service, "", port.number()).hash(),
                 false,
                 false);
+    }
+
+    // A route must forward somewhere, even if no call gets there.
+    private static RouteProtos.RouteInput forwarding(RouteProtos.RouteInput input, String cluster) {
+        return RouteProtos.answer(input.http()) == 0
+                ? input
+                : new RouteProtos.RouteInput(
+                        input.from(),
+                        input.name(),
+                        input.http(),
+                        input.match(),
+                        List.of(new RouteProtos.Target(cluster, 1, null, null)),
+                        List.of());
     }
 
     private static boolean names(PushContext.Rule<VirtualService> rule, String host) {

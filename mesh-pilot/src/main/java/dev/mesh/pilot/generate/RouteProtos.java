@@ -54,7 +54,7 @@ final class RouteProtos {
     /// One rule with one of its matches, as far as the proxy it is for is concerned.
     ///
     /// @param match null: everything
-    /// @param targets empty for redirects and direct responses
+    /// @param targets empty for redirects and direct responses, unless a gRPC library asks
     record RouteInput(
             ResourceRef from,
             String name,
@@ -70,7 +70,8 @@ final class RouteProtos {
     /// @param plain cluster for everything that no rule takes; empty: such requests are refused
     /// @param plainHash of that cluster
     /// @param redirectToHttps whether plaintext requests are sent to HTTPS
-    /// @param filters whether per-route settings of filters are written, which gRPC libraries do not all know
+    /// @param proxy false: a gRPC library asks, which knows neither redirects nor direct responses, no settings of
+    ///     filters but of the fault filter, and takes timeouts from `max_stream_duration`
     record HostInput(
             String name,
             List<String> domains,
@@ -79,7 +80,7 @@ final class RouteProtos {
             String plain,
             LoadBalancer.@Nullable ConsistentHash plainHash,
             boolean redirectToHttps,
-            boolean filters) {}
+            boolean proxy) {}
 
     static VirtualHost host(HostInput in) {
         var host = VirtualHost.newBuilder()
@@ -92,7 +93,7 @@ final class RouteProtos {
         if (in.redirectToHttps()) {
             host.setRequireTls(VirtualHost.TlsRequirementType.ALL);
         }
-        in.routes().forEach(route -> host.addRoutes(route(route, in.filters())));
+        in.routes().forEach(route -> host.addRoutes(route(route, in.proxy())));
         if (!in.plain().isEmpty()) {
             host.addRoutes(plain(in.plain(), in.plainHash(), in.from()));
         }
@@ -130,26 +131,43 @@ final class RouteProtos {
         return route.build();
     }
 
-    private static Route route(RouteInput in, boolean filters) {
+    private static Route route(RouteInput in, boolean proxy) {
         var http = in.http();
         RouteMatch.Builder match = in.match() == null ? RouteMatch.newBuilder().setPrefix("/") : match(in.match());
         var route = Route.newBuilder().setName(in.name()).setMetadata(provenance(in.from(), in.name()));
         headers(http.headers(), route);
-        if (http.redirect() != null) {
+        if (proxy && http.redirect() != null) {
             route.setRedirect(redirect(http.redirect()));
-        } else if (http.directResponse() != null) {
+        } else if (proxy && http.directResponse() != null) {
             route.setDirectResponse(direct(http.directResponse()));
         } else {
-            route.setRoute(action(in, match));
+            var action = action(in, match);
+            if (!proxy && http.timeout() != null && !http.timeout().isZero()) {
+                action.getMaxStreamDurationBuilder().setMaxStreamDuration(duration(http.timeout()));
+            }
+            route.setRoute(action);
         }
-        if (http.fault() != null) {
+        int answer = answer(http);
+        if (!proxy && answer != 0) {
+            // One route with another action would cost the library its whole route configuration: the call fails as it
+            // would on this answer to it.
+            route.putTypedPerFilterConfig(FilterProtos.FAULT, FilterProtos.abort(answer));
+        } else if (http.fault() != null) {
             FilterProtos.fault(http.fault())
                     .ifPresent(fault -> route.putTypedPerFilterConfig(FilterProtos.FAULT, fault));
         }
-        if (http.corsPolicy() != null && filters) {
+        if (http.corsPolicy() != null && proxy) {
             route.putTypedPerFilterConfig(FilterProtos.CORS, FilterProtos.cors(http.corsPolicy()));
         }
         return route.setMatch(match).build();
+    }
+
+    /// The status that a rule answers with itself, without an upstream; 0 if it forwards.
+    static int answer(VirtualService.HttpRoute http) {
+        if (http.redirect() != null) {
+            return http.redirect().redirectCode() == 0 ? 301 : http.redirect().redirectCode();
+        }
+        return http.directResponse() == null ? 0 : http.directResponse().status();
     }
 
     private static RouteAction.Builder action(RouteInput in, RouteMatch.Builder match) {

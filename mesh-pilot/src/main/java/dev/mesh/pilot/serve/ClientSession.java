@@ -36,7 +36,8 @@ public interface ClientSession<Q, R> {
                 return "ERROR";
             }
             if (sent.isEmpty()) {
-                return "NOT_SENT";
+                // A client that came back with all of it needs nothing.
+                return subscribed > 0 ? "SYNCED" : "NOT_SENT";
             }
             return sent.equals(acked) ? "SYNCED" : "STALE";
         }

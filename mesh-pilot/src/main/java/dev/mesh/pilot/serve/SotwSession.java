@@ -65,21 +65,21 @@ final class SotwSession implements ClientSession<DiscoveryRequest, DiscoveryResp
         if (subscription == null) {
             subscription = new Subscription();
             subscriptions.put(type, subscription);
-        } else if (!request.getResponseNonce().equals(subscription.lastNonce)) {
-            // It answers a response that another has overtaken: the client will answer that one too, and say then
-            // what it wants ("Knowing when a requested resource does not exist" and "ACK and NACK").
-            return List.of();
         }
-        if (!first) {
+        // A stale nonce answers a response that another has overtaken, so it neither accepts nor refuses anything. What
+        // the request asks for counts all the same: a client that has given up the last name of a type reads no more
+        // responses of that type (grpc-java), and would never answer the newer one.
+        if (!first && request.getResponseNonce().equals(subscription.lastNonce)) {
             subscription.ackedNonce = request.getResponseNonce();
             subscription.error =
                     request.hasErrorDetail() ? request.getErrorDetail().getMessage() : "";
         }
-        boolean changed = subscribe(type, subscription, request.getResourceNamesList());
+        boolean more = subscribe(type, subscription, request.getResourceNamesList());
         if (first && isCurrent(type, subscription, request, view)) {
             return List.of();
         }
-        if (!first && !changed) {
+        // Who gives names up waits for nothing.
+        if (!first && !more) {
             return List.of();
         }
         var resources = toSend(type, subscription, view);
@@ -90,21 +90,20 @@ final class SotwSession implements ClientSession<DiscoveryRequest, DiscoveryResp
         return List.of(response(type, subscription, resources, view));
     }
 
+    // Whether the client asks for more than it did.
     private static boolean subscribe(XdsType type, Subscription subscription, List<String> names) {
         var wanted = new TreeSet<>(names);
         boolean star = wanted.remove("*");
         boolean wildcard = star || (names.isEmpty() && !subscription.named && type.wildcardByDefault());
         subscription.named |= !names.isEmpty();
-        if (wildcard == subscription.wildcard && wanted.equals(subscription.names)) {
-            return false;
-        }
+        boolean more = (wildcard && !subscription.wildcard) || !subscription.names.containsAll(wanted);
         subscription.wildcard = wildcard;
         subscription.names.clear();
         subscription.names.addAll(wanted);
         if (!wildcard) {
             subscription.sent.keySet().retainAll(wanted);
         }
-        return true;
+        return more;
     }
 
     // A client that comes back and has all of it already is not sent it again.

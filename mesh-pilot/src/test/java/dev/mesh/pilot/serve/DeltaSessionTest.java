@@ -121,6 +121,18 @@ class DeltaSessionTest {
     }
 
     @Test
+    void aReconnectingClientThatHasAllOfItIsSynced() {
+        var request = request(XdsType.ENDPOINT)
+                .addResourceNamesSubscribe("a")
+                .putInitialResourceVersions("a", "1")
+                .build();
+
+        assertThat(session.onRequest(XdsType.ENDPOINT, request, view("p1", "ENDPOINT a 1")))
+                .isEmpty();
+        assertThat(session.states().get(XdsType.ENDPOINT).word()).isEqualTo("SYNCED");
+    }
+
+    @Test
     void anAckAsksForNothing() {
         var view = view("p1", "CLUSTER a 1");
         var response =
