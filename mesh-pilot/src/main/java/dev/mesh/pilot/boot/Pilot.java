@@ -144,7 +144,7 @@ public final class Pilot implements AutoCloseable {
     }
 
     private String position(String kind, String namespace, String name, String rule) {
-        return SourceIndex.position(registry.objects(), kind, namespace, name, rule, Names::rule);
+        return SourceIndex.position(registry.objects(), kind, namespace, name, rule, Names::rules);
     }
 
     @Override

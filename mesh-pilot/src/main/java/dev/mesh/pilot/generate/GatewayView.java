@@ -14,6 +14,7 @@ import io.envoyproxy.envoy.config.route.v3.VirtualHost;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Predicate;
@@ -144,14 +145,11 @@ final class GatewayView {
 
     private void tcp(Bind bind, List<Server> servers) {
         for (Server server : servers) {
-            var targets = tcpTargets(server, bind.port());
-            if (!targets.isEmpty()) {
+            var chain = tcpChain(server, bind.port());
+            if (chain.isPresent() && !chain.get().targets().isEmpty()) {
                 view.add(view.cache()
                         .get(
-                                new ListenerProtos.OutboundTcp(
-                                        bind.address(),
-                                        bind.port(),
-                                        List.of(new ListenerProtos.TcpChain(List.of(), targets))),
+                                new ListenerProtos.OutboundTcp(bind.address(), bind.port(), List.of(chain.get())),
                                 ListenerProtos::outboundTcp));
                 return;
             }
@@ -159,15 +157,19 @@ final class GatewayView {
     }
 
     private List<RouteProtos.Target> tcpTargets(Server server, int port) {
+        return tcpChain(server, port).map(ListenerProtos.TcpChain::targets).orElse(List.of());
+    }
+
+    private Optional<ListenerProtos.TcpChain> tcpChain(Server server, int port) {
         var tcpRules = new TcpRules(view, rules);
         for (var rule : attached(server)) {
             var chain = tcpRules.tcp(rule, port, List.of(), isThis(server, rule.namespace()));
             if (chain.isPresent()) {
                 remember(rule);
-                return chain.get().targets();
+                return chain;
             }
         }
-        return List.of();
+        return Optional.empty();
     }
 
     // ---- hosts ----

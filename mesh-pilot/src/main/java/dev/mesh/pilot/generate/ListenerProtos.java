@@ -3,6 +3,7 @@ package dev.mesh.pilot.generate;
 import com.google.protobuf.BoolValue;
 import com.google.protobuf.Duration;
 import com.google.protobuf.UInt32Value;
+import dev.mesh.api.finding.ResourceRef;
 import dev.mesh.api.networking.ServerTls;
 import dev.mesh.api.xds.XdsType;
 import io.envoyproxy.envoy.config.accesslog.v3.AccessLog;
@@ -43,7 +44,9 @@ final class ListenerProtos {
     /// Connections that are passed on by weight.
     ///
     /// @param serverNames of TLS that the chain is for; empty: all others
-    record TcpChain(List<String> serverNames, List<RouteProtos.Target> targets) {}
+    /// @param from the object that says so
+    /// @param rule of it, by name; empty: the whole object
+    record TcpChain(List<String> serverNames, List<RouteProtos.Target> targets, ResourceRef from, String rule) {}
 
     /// The way out to one TCP service, or a gateway's TCP port.
     record OutboundTcp(String address, int port, List<TcpChain> chains) {}
@@ -55,7 +58,9 @@ final class ListenerProtos {
             listener.addListenerFilters(tlsInspector());
         }
         for (TcpChain chain : in.chains()) {
-            var built = FilterChain.newBuilder().addFilters(tcpProxy(chain.targets()));
+            var built = FilterChain.newBuilder()
+                    .addFilters(tcpProxy(chain.targets()))
+                    .setMetadata(RouteProtos.provenance(chain.from(), chain.rule()));
             if (!chain.serverNames().isEmpty()) {
                 built.setFilterChainMatch(FilterChainMatch.newBuilder().addAllServerNames(chain.serverNames()));
             }

@@ -93,7 +93,9 @@ final class SidecarView {
         if (chains.stream().noneMatch(chain -> chain.serverNames().isEmpty())) {
             chains.add(new ListenerProtos.TcpChain(
                     List.of(),
-                    List.of(new RouteProtos.Target(Names.outbound(port.number(), "", service.host()), 1, null, null))));
+                    List.of(new RouteProtos.Target(Names.outbound(port.number(), "", service.host()), 1, null, null)),
+                    service.from(),
+                    ""));
         }
         return view.cache()
                 .get(new ListenerProtos.OutboundTcp(address, port.number(), chains), ListenerProtos::outboundTcp);

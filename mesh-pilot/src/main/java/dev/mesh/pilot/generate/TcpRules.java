@@ -36,7 +36,11 @@ final class TcpRules {
                                                     gateway)
                                             .isEmpty());
             if (taken) {
-                return Optional.of(new ListenerProtos.TcpChain(List.of(), targets(rule, route.route(), port)));
+                return Optional.of(new ListenerProtos.TcpChain(
+                        List.of(),
+                        targets(rule, route.route(), port),
+                        rule.object().ref(),
+                        Names.rule(route)));
             }
             view.leaveOut(new LeftOut(rule.object().ref(), "tcp", "", "not for port " + port + " of this proxy"));
         }
@@ -62,7 +66,10 @@ final class TcpRules {
                         .toList();
                 if (!names.isEmpty()) {
                     chains.add(new ListenerProtos.TcpChain(
-                            names.contains("*") ? List.of() : names, targets(rule, route.route(), port)));
+                            names.contains("*") ? List.of() : names,
+                            targets(rule, route.route(), port),
+                            rule.object().ref(),
+                            Names.rule(route)));
                 }
             }
         }

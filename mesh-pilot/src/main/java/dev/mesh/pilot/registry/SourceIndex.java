@@ -4,6 +4,7 @@ import dev.mesh.api.finding.SourcePosition;
 import dev.mesh.api.networking.VirtualService;
 import dev.mesh.api.object.MeshObject;
 import java.util.Collection;
+import java.util.Map;
 
 /// Where objects and their rules stand in their files.
 public final class SourceIndex {
@@ -11,23 +12,17 @@ public final class SourceIndex {
 
     /// `file:line:column` of a rule, else of its object; empty if it is not known.
     ///
-    /// @param ruleName gives the name of an HTTP rule as it stands in resources
+    /// @param rules gives the names of rules as they stand in resources
     public static String position(
-            Collection<MeshObject> objects,
-            String kind,
-            String namespace,
-            String name,
-            String rule,
-            RuleNames ruleName) {
+            Collection<MeshObject> objects, String kind, String namespace, String name, String rule, RuleNames rules) {
         for (MeshObject object : objects) {
             if (object.ref().kind().equals(kind)
                     && object.ref().namespace().equals(namespace)
                     && object.ref().name().equals(name)) {
                 if (object.spec() instanceof VirtualService spec) {
-                    for (int i = 0; i < spec.http().size(); i++) {
-                        if (ruleName.of(spec.http().get(i)).equals(rule)) {
-                            return object.positions().of("spec.http[" + i + "]").toString();
-                        }
+                    String path = rules.of(spec).get(rule);
+                    if (path != null) {
+                        return object.positions().of(path).toString();
                     }
                 }
                 SourcePosition position = object.position();
@@ -37,9 +32,9 @@ public final class SourceIndex {
         return "";
     }
 
-    /// Names rules as resources do.
+    /// Names rules as resources do: name → field path.
     @FunctionalInterface
     public interface RuleNames {
-        String of(VirtualService.HttpRoute route);
+        Map<String, String> of(VirtualService spec);
     }
 }

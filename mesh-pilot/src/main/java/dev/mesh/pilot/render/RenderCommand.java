@@ -183,11 +183,9 @@ public final class RenderCommand {
             String name = object.ref().toString();
             positions.addProperty(name, object.position().toString());
             if (object.spec() instanceof VirtualService spec) {
-                for (int i = 0; i < spec.http().size(); i++) {
-                    positions.addProperty(
-                            name + " " + Names.rule(spec.http().get(i)),
-                            object.positions().of("spec.http[" + i + "]").toString());
-                }
+                Names.rules(spec)
+                        .forEach((rule, path) -> positions.addProperty(
+                                name + " " + rule, object.positions().of(path).toString()));
             }
         }
         return positions;

@@ -32,6 +32,8 @@ class RenderCommandTest {
                 route: [{destination: {host: web}}]
               - name: all
                 route: [{destination: {host: nowhere}}]
+              tcp:
+              - route: [{destination: {host: web}}]
             """;
 
     private static JsonObject render(String node) {
@@ -52,6 +54,10 @@ class RenderCommandTest {
                         .get("VirtualService shop/web all")
                         .getAsString())
                 .isEqualTo("web.yaml:20:5");
+        assertThat(rendered.getAsJsonObject("positions")
+                        .get("VirtualService shop/web tcp")
+                        .getAsString())
+                .isEqualTo("web.yaml:23:5");
     }
 
     @Test

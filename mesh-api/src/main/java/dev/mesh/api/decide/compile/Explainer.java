@@ -96,7 +96,7 @@ public final class Explainer {
                     return http(listener, chainName, typed.unpack(HttpConnectionManager.class), connection);
                 }
                 if (typed.is(TcpProxy.class)) {
-                    return tcp(listener, chainName, typed.unpack(TcpProxy.class));
+                    return tcp(listener, chainName, found, typed.unpack(TcpProxy.class));
                 }
             } catch (InvalidProtocolBufferException e) {
                 return over("filter " + filter.getName() + " cannot be read: " + e.getMessage());
@@ -149,7 +149,7 @@ public final class Explainer {
             return -1;
         }
         var at = listener.getAddress().getSocketAddress();
-        if (request.port() != 0 && at.getPortValue() != request.port()) {
+        if (request.port() != 0 && at.getPortValue() != 0 && at.getPortValue() != request.port()) {
             return -1;
         }
         int score = 0;
@@ -440,7 +440,7 @@ public final class Explainer {
 
     // ---- TCP ----
 
-    private Explanation tcp(Listener listener, String chain, TcpProxy proxy) {
+    private Explanation tcp(Listener listener, String chain, FilterChain found, TcpProxy proxy) {
         var clusters = new ArrayList<ClusterShare>();
         if (proxy.hasWeightedClusters()) {
             double total = proxy.getWeightedClusters().getClustersList().stream()
@@ -452,18 +452,20 @@ public final class Explainer {
         } else {
             clusters.add(share(proxy.getCluster(), 1, OptionalLong.empty()));
         }
+        Explanation.Origin from = Origins.of(RouteCompiler.provenance(found.getMetadata()));
         var outcome = new Explanation.Outcome(
                 listener.getName(),
                 chain,
                 "",
                 "",
                 "",
-                null,
+                from,
                 "pass bytes to "
                         + String.join(
                                 " or ", clusters.stream().map(Explainer::text).toList()),
                 List.of(),
                 clusters);
-        return new Explanation(request.toString(), outcome.action(), steps, outcome, List.of());
+        String verdict = from == null ? outcome.action() : outcome.action() + ", by " + from;
+        return new Explanation(request.toString(), verdict, steps, outcome, List.of());
     }
 }

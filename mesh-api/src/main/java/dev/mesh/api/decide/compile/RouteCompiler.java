@@ -285,7 +285,8 @@ public final class RouteCompiler {
         return new RouteAction.DirectResponse(proto.getStatus(), body);
     }
 
-    private static @Nullable Provenance provenance(Metadata metadata) {
+    /// Which object our pilot made a piece of configuration from; null if it is not ours.
+    static @Nullable Provenance provenance(Metadata metadata) {
         var ours = metadata.getFilterMetadataMap().get(Provenance.METADATA_KEY);
         if (ours == null) {
             return null;

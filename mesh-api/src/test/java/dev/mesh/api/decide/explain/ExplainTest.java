@@ -37,7 +37,8 @@ class ExplainTest {
               - name: raw
                 address: {socket_address: {address: 127.0.0.1, port_value: 7000}}
                 filter_chains:
-                - filters:
+                - metadata: {filter_metadata: {dev.mesh: {group: "", kind: Service, namespace: shop, name: raw, rule: ""}}}
+                  filters:
                   - name: tcp
                     typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: raw, cluster: v1}
               clusters:
@@ -143,6 +144,7 @@ class ExplainTest {
     @Test
     void tellsTcp() {
         assertThat(outcome(explain("tcp://127.0.0.1:7000")).action()).isEqualTo("pass bytes to v1");
+        assertThat(explain("tcp://127.0.0.1:7000").verdict()).isEqualTo("pass bytes to v1, by Service shop/raw");
     }
 
     @Test
