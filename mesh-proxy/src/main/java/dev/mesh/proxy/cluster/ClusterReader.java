@@ -11,6 +11,7 @@ import dev.mesh.proxy.codec.Http1Limits;
 import dev.mesh.proxy.filter.ConfigRejected;
 import dev.mesh.proxy.stats.Scope;
 import dev.mesh.proxy.tls.TlsContexts;
+import dev.mesh.proxy.tls.UpstreamTls;
 import io.envoyproxy.envoy.config.cluster.v3.CircuitBreakers;
 import io.envoyproxy.envoy.config.cluster.v3.OutlierDetection;
 import io.envoyproxy.envoy.config.core.v3.Http1ProtocolOptions;
@@ -24,7 +25,6 @@ import io.envoyproxy.envoy.extensions.load_balancing_policies.maglev.v3.Maglev;
 import io.envoyproxy.envoy.extensions.load_balancing_policies.random.v3.Random;
 import io.envoyproxy.envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash;
 import io.envoyproxy.envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin;
-import io.netty.handler.ssl.SslContext;
 import java.math.BigInteger;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -96,17 +96,6 @@ public final class ClusterReader {
         if (proto.hasUpstreamBindConfig()) {
             reasons.add("upstream_bind_config: not supported");
         }
-        SslContext tls = null;
-        String sni = "";
-        if (proto.hasTransportSocket()) {
-            try {
-                var upstream = TlsContexts.upstream(proto.getTransportSocket().getTypedConfig());
-                tls = upstream == null ? null : upstream.context();
-                sni = upstream == null ? "" : upstream.sni();
-            } catch (ConfigRejected e) {
-                e.reasons().forEach(reason -> reasons.add("transport_socket: " + reason));
-            }
-        }
         var http = new HttpOptions();
         if (proto.hasHttp2ProtocolOptions()) {
             http.version = ClusterSpec.HttpVersion.HTTP_2;
@@ -117,6 +106,14 @@ public final class ClusterReader {
         Any typed = proto.getTypedExtensionProtocolOptionsMap().get(HTTP_OPTIONS);
         if (typed != null) {
             httpOptions(typed, http, reasons);
+        }
+        UpstreamTls tls = null;
+        if (proto.hasTransportSocket()) {
+            try {
+                tls = TlsContexts.upstream(proto.getTransportSocket().getTypedConfig(), http.autoSanValidation);
+            } catch (ConfigRejected e) {
+                e.reasons().forEach(reason -> reasons.add("transport_socket." + reason));
+            }
         }
         if (!reasons.isEmpty()) {
             throw new ConfigRejected(reasons);
@@ -142,7 +139,6 @@ public final class ClusterReader {
                         ? Math.max(2, proto.getPerConnectionBufferLimitBytes().getValue())
                         : 1 << 20,
                 tls,
-                sni,
                 http.autoSni);
         OutlierPolicy outliers = proto.hasOutlierDetection() ? outliers(proto.getOutlierDetection()) : null;
         int panic = proto.getCommonLbConfig().hasHealthyPanicThreshold()
@@ -173,6 +169,7 @@ public final class ClusterReader {
         private Http1ProtocolOptions http1 = Http1ProtocolOptions.getDefaultInstance();
         private HttpProtocolOptions common = HttpProtocolOptions.getDefaultInstance();
         private boolean autoSni;
+        private boolean autoSanValidation;
     }
 
     private static void httpOptions(Any typed, HttpOptions http, List<String> reasons) {
@@ -187,6 +184,7 @@ public final class ClusterReader {
             http.common = options.getCommonHttpProtocolOptions();
         }
         http.autoSni = options.getUpstreamHttpProtocolOptions().getAutoSni();
+        http.autoSanValidation = options.getUpstreamHttpProtocolOptions().getAutoSanValidation();
         if (options.getHttpFiltersCount() > 0) {
             reasons.add("typed_extension_protocol_options.http_filters: not supported");
         }

@@ -1,7 +1,7 @@
 package dev.mesh.proxy.cluster;
 
 import dev.mesh.proxy.codec.Http1Limits;
-import io.netty.handler.ssl.SslContext;
+import dev.mesh.proxy.tls.UpstreamTls;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 /// @param http1 what is taken of HTTP/1 responses, and how requests are written
 /// @param bufferLimit `per_connection_buffer_limit_bytes`, default 1 MiB
 /// @param tls null = plaintext
-/// @param sni server name to send; empty = none, unless `autoSni`
+/// @param autoSni whether the server name to send is the request's authority
 /// @param altStatName name in statistics
 public record ClusterSpec(
         String name,
@@ -30,8 +30,7 @@ public record ClusterSpec(
         int initialConnectionWindow,
         Http1Limits http1,
         int bufferLimit,
-        @Nullable SslContext tls,
-        String sni,
+        @Nullable UpstreamTls tls,
         boolean autoSni) {
 
     /// Which version of HTTP the upstream is spoken to with.

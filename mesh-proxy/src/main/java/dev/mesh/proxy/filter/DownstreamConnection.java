@@ -2,7 +2,6 @@ package dev.mesh.proxy.filter;
 
 import dev.mesh.api.decide.ConnectionView;
 import dev.mesh.proxy.stats.Scope;
-import java.time.Duration;
 
 /// An accepted connection, as its filters see it. On its event loop.
 public interface DownstreamConnection {
@@ -28,10 +27,4 @@ public interface DownstreamConnection {
 
     /// Runs `action` on the connection's event loop when its listener starts to drain, soon if it has.
     void onDrain(Runnable action);
-
-    /// How long the first bytes, which tell the protocol, may be waited for; zero = without a limit.
-    Duration inspectionTimeout();
-
-    /// Whether a connection whose protocol was not seen in time goes on; otherwise it is closed.
-    boolean continueAfterInspectionTimeout();
 }

@@ -67,7 +67,7 @@ final class ConnectionManager implements NetworkFilterFactory.Bound {
                     case "h2", "h2c" -> http2(pipeline, http);
                     case "http/1.1", "http/1.0" -> http1(pipeline, http);
                     default -> {
-                        pipeline.addLast(new ProtocolDetector(this, connection, http));
+                        pipeline.addLast(new ProtocolDetector(this, http));
                         pipeline.read();
                     }
                 }

@@ -1,48 +1,25 @@
 package dev.mesh.proxy.hcm;
 
-import dev.mesh.proxy.filter.DownstreamConnection;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
-import io.netty.util.concurrent.ScheduledFuture;
 import java.nio.charset.StandardCharsets;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /// Tells HTTP/2 by prior knowledge from HTTP/1 by the first bytes, which it hands on to the codec that it puts
-/// in its place. Bytes that never come are waited for as long as a listener filter may
-/// (`listener_filters_timeout`), and no longer than a connection without requests may stay.
+/// in its place. Bytes that never come are waited for as long as a connection without requests may stay.
 final class ProtocolDetector extends ChannelInboundHandlerAdapter {
     // RFC 9113 3.4; the first bytes are enough, since no method of HTTP/1 begins so.
     private static final byte[] PREFACE = "PRI * HTTP/2.0".getBytes(StandardCharsets.US_ASCII);
 
     private final ConnectionManager manager;
-    private final DownstreamConnection connection;
     private final HttpConnection http;
     private @Nullable ByteBuf seen;
-    private @Nullable ScheduledFuture<?> timer;
     private boolean done;
 
-    ProtocolDetector(ConnectionManager manager, DownstreamConnection connection, HttpConnection http) {
+    ProtocolDetector(ConnectionManager manager, HttpConnection http) {
         this.manager = manager;
-        this.connection = connection;
         this.http = http;
-    }
-
-    @Override
-    public void handlerAdded(ChannelHandlerContext ctx) {
-        long limit = connection.inspectionTimeout().toNanos();
-        if (limit > 0) {
-            timer = ctx.executor().schedule(() -> timedOut(ctx), limit, TimeUnit.NANOSECONDS);
-        }
-    }
-
-    private void timedOut(ChannelHandlerContext ctx) {
-        timer = null;
-        connection.listenerScope().counter("downstream_pre_cx_timeout").inc();
-        if (!connection.continueAfterInspectionTimeout()) {
-            ctx.close();
-        }
     }
 
     @Override
@@ -65,7 +42,6 @@ final class ProtocolDetector extends ChannelInboundHandlerAdapter {
         }
         seen = null;
         done = true;
-        stopTimer();
         if (same) {
             manager.http2(ctx.pipeline(), http);
         } else {
@@ -110,17 +86,9 @@ final class ProtocolDetector extends ChannelInboundHandlerAdapter {
     }
 
     private void release() {
-        stopTimer();
         if (seen != null) {
             seen.release();
             seen = null;
-        }
-    }
-
-    private void stopTimer() {
-        if (timer != null) {
-            timer.cancel(false);
-            timer = null;
         }
     }
 }

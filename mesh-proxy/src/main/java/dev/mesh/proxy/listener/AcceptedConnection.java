@@ -3,10 +3,10 @@ package dev.mesh.proxy.listener;
 import dev.mesh.api.decide.ConnectionView;
 import dev.mesh.proxy.filter.DownstreamConnection;
 import dev.mesh.proxy.stats.Scope;
+import dev.mesh.proxy.tls.ClientHello;
 import io.netty.channel.Channel;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.time.Duration;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -22,6 +22,9 @@ final class AcceptedConnection implements DownstreamConnection, ConnectionView {
     private boolean tls;
     private String protocol = "";
     private String serverName = "";
+    private List<String> offered = List.of();
+    private @Nullable ClientHello hello;
+    private @Nullable String principal;
 
     AcceptedConnection(long id, ListenerSpec listener, Scope scope, Channel channel) {
         this.id = id;
@@ -36,11 +39,32 @@ final class AcceptedConnection implements DownstreamConnection, ConnectionView {
         chainName = name;
     }
 
+    /// What the TLS client asks for.
+    void said(ClientHello first) {
+        tls = true;
+        hello = first;
+        serverName = first.serverName();
+        offered = first.protocols();
+    }
+
+    @Nullable
+    ClientHello hello() {
+        return hello;
+    }
+
+    /// @param protocols that a listener filter found out
+    void detected(List<String> protocols) {
+        offered = protocols;
+    }
+
+    /// The handshake is done.
+    ///
     /// @param alpn what was agreed on; empty = nothing
-    void secured(String alpn, @Nullable String sni) {
+    /// @param peer who the client is by its certificate; null = it has none
+    void secured(String alpn, @Nullable String peer) {
         tls = true;
         protocol = alpn;
-        serverName = sni == null ? "" : sni;
+        principal = peer;
     }
 
     @Override
@@ -90,16 +114,6 @@ final class AcceptedConnection implements DownstreamConnection, ConnectionView {
     }
 
     @Override
-    public Duration inspectionTimeout() {
-        return listener.inspectionTimeout();
-    }
-
-    @Override
-    public boolean continueAfterInspectionTimeout() {
-        return listener.continueAfterInspectionTimeout();
-    }
-
-    @Override
     public InetAddress destinationAddress() {
         return local.getAddress();
     }
@@ -136,11 +150,11 @@ final class AcceptedConnection implements DownstreamConnection, ConnectionView {
 
     @Override
     public List<String> applicationProtocols() {
-        return protocol.isEmpty() ? List.of() : List.of(protocol);
+        return offered;
     }
 
     @Override
     public @Nullable String peerPrincipal() {
-        return null;
+        return principal;
     }
 }

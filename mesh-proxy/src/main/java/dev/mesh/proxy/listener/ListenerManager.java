@@ -6,6 +6,8 @@ import dev.mesh.proxy.io.Loops;
 import dev.mesh.proxy.stats.Counter;
 import dev.mesh.proxy.stats.Gauge;
 import dev.mesh.proxy.stats.Scope;
+import dev.mesh.proxy.tls.PeerIdentity;
+import dev.mesh.proxy.tls.TlsFailure;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
@@ -35,7 +37,6 @@ import org.slf4j.LoggerFactory;
 /// old ones are told to go when they are done.
 public final class ListenerManager {
     private static final Logger LOGGER = LoggerFactory.getLogger(ListenerManager.class);
-    private static final long HANDSHAKE_SECONDS = 15;
 
     private final Loops loops;
     private final Scope stats;
@@ -81,8 +82,9 @@ public final class ListenerManager {
             modified.inc();
             return null;
         }
-        String address =
-                spec.addresses().isEmpty() ? "unbound" : text(spec.addresses().getFirst());
+        String address = !spec.statPrefix().isEmpty()
+                ? spec.statPrefix()
+                : spec.addresses().isEmpty() ? "unbound" : text(spec.addresses().getFirst());
         var fresh = new Active(spec, stats.tagged("listener", "envoy_listener_address", address));
         String problem = bind(fresh);
         if (problem != null) {
@@ -218,11 +220,26 @@ public final class ListenerManager {
         int limit = spec.bufferLimit();
         channel.config().setWriteBufferWaterMark(new WriteBufferWaterMark(limit / 2, limit));
         var connection = new AcceptedConnection(connectionIds.incrementAndGet(), spec, listener.scope, channel);
+        if (spec.inspection().any()) {
+            channel.pipeline()
+                    .addLast(new Inspection(
+                            spec,
+                            connection,
+                            listener.scope,
+                            stats,
+                            inspected -> serve(spec, channel, connection, listener.scope)));
+            channel.eventLoop().execute(channel::read);
+        } else {
+            serve(spec, channel, connection, listener.scope);
+        }
+    }
+
+    private static void serve(ListenerSpec spec, Channel channel, AcceptedConnection connection, Scope scope) {
         int found = spec.table().find(connection, null);
         ListenerSpec.Chain chain =
                 found >= 0 ? spec.chains().get(found) : found == ListenerTable.DEFAULT ? spec.otherwise() : null;
         if (chain == null) {
-            listener.scope.counter("no_filter_chain_match").inc();
+            scope.counter("no_filter_chain_match").inc();
             channel.close();
             return;
         }
@@ -230,7 +247,7 @@ public final class ListenerManager {
         if (chain.tls() == null) {
             install(chain, channel, connection);
         } else {
-            handshake(chain, channel, connection, listener.scope);
+            handshake(chain, channel, connection, scope);
         }
     }
 
@@ -246,20 +263,31 @@ public final class ListenerManager {
         if (context == null) {
             return;
         }
-        SslHandler tls = context.newHandler(channel.alloc());
-        tls.setHandshakeTimeout(HANDSHAKE_SECONDS, TimeUnit.SECONDS);
+        if (!context.accepts(connection.hello())) {
+            scope.child("ssl").counter("connection_error").inc();
+            channel.close();
+            return;
+        }
+        SslHandler tls = context.newHandler(channel.alloc(), connection.hello());
+        // Zero = without a limit, as in Envoy.
+        tls.setHandshakeTimeout(chain.handshakeTimeout().toMillis(), TimeUnit.MILLISECONDS);
         var reads = new HandshakeReads();
         channel.pipeline().addLast(tls, reads);
         channel.eventLoop().execute(channel::read);
         tls.handshakeFuture().addListener(done -> {
             if (done.isSuccess()) {
                 String alpn = tls.applicationProtocol();
-                connection.secured(alpn == null ? "" : alpn, null);
+                connection.secured(
+                        alpn == null ? "" : alpn, PeerIdentity.of(tls.engine().getSession()));
                 scope.child("ssl").counter("handshake").inc();
                 channel.pipeline().remove(reads);
                 install(chain, channel, connection);
             } else {
-                scope.child("ssl").counter("connection_error").inc();
+                Throwable cause = done.cause();
+                TlsFailure failure = cause == null ? null : TlsFailure.of(cause);
+                scope.child("ssl")
+                        .counter((failure == null ? TlsFailure.Kind.OTHER : failure.kind()).counter())
+                        .inc();
                 channel.close();
             }
         });

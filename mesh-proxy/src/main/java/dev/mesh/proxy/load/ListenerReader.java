@@ -1,20 +1,24 @@
 package dev.mesh.proxy.load;
 
 import com.google.protobuf.Any;
+import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.util.Durations;
 import dev.mesh.api.decide.ListenerTable;
 import dev.mesh.api.decide.compile.Compiled;
+import dev.mesh.api.decide.compile.Fields;
 import dev.mesh.api.decide.compile.ListenerCompiler;
 import dev.mesh.proxy.filter.BindContext;
 import dev.mesh.proxy.filter.ConfigRejected;
 import dev.mesh.proxy.filter.NetworkFilterFactory;
 import dev.mesh.proxy.listener.Drain;
 import dev.mesh.proxy.listener.ListenerSpec;
+import dev.mesh.proxy.tls.DownstreamTls;
 import dev.mesh.proxy.tls.TlsContexts;
 import io.envoyproxy.envoy.config.core.v3.Address;
 import io.envoyproxy.envoy.config.listener.v3.FilterChain;
 import io.envoyproxy.envoy.config.listener.v3.Listener;
-import io.netty.handler.ssl.SslContext;
+import io.envoyproxy.envoy.extensions.filters.listener.http_inspector.v3.HttpInspector;
+import io.envoyproxy.envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
@@ -26,6 +30,8 @@ import org.jspecify.annotations.Nullable;
 
 /// `envoy.config.listener.v3.Listener` → [ListenerSpec]. Configuration thread.
 final class ListenerReader {
+    private static final Duration USUAL_TIMEOUT = Duration.ofSeconds(15);
+
     private final Map<String, NetworkFilterFactory> factories = new LinkedHashMap<>();
 
     ListenerReader(List<NetworkFilterFactory> networkFilters) {
@@ -47,7 +53,7 @@ final class ListenerReader {
                         reasons);
             }
         }
-        refuse(proto, reasons);
+        guard(proto, reasons);
         ListenerTable table = null;
         switch (ListenerCompiler.compile(proto)) {
             case Compiled.Ok<ListenerTable>(ListenerTable compiled) -> table = compiled;
@@ -57,7 +63,6 @@ final class ListenerReader {
         for (int i = 0; i < proto.getFilterChainsCount(); i++) {
             FilterChain chain = proto.getFilterChains(i);
             chains.add(chain(chain, chain.getName(), "filter_chains[" + i + "]", context, reasons));
-            inspection(chain, "filter_chains[" + i + "].filter_chain_match", reasons);
         }
         ListenerSpec.Chain otherwise = proto.hasDefaultFilterChain()
                 ? chain(
@@ -70,11 +75,17 @@ final class ListenerReader {
         if (chains.isEmpty() && otherwise == null) {
             reasons.add("filter_chains: empty (expected: at least one, or a default_filter_chain)");
         }
+        var known = new ArrayList<>(chains);
+        if (otherwise != null) {
+            known.add(otherwise);
+        }
+        ListenerSpec.Inspected inspected = inspected(proto, known, reasons);
         if (!reasons.isEmpty() || table == null) {
             throw new ConfigRejected(reasons);
         }
         return new ListenerSpec(
                 proto.getName(),
+                proto.getStatPrefix(),
                 List.copyOf(addresses),
                 !proto.hasEnableReusePort() || proto.getEnableReusePort().getValue(),
                 proto.getTcpBacklogSize().getValue(),
@@ -86,68 +97,108 @@ final class ListenerReader {
                 List.copyOf(chains),
                 otherwise,
                 context.direction(),
-                inspectionTimeout(proto),
-                proto.getContinueOnListenerFiltersTimeout(),
+                inspected,
                 new Drain());
     }
 
-    // Only a listener filter waits for bytes: without one there is nothing to time out.
-    private static Duration inspectionTimeout(Listener proto) {
-        if (proto.getListenerFiltersCount() == 0) {
-            return Duration.ZERO;
-        }
-        return proto.hasListenerFiltersTimeout()
-                ? Duration.ofNanos(Durations.toNanos(proto.getListenerFiltersTimeout()))
-                : Duration.ofSeconds(15);
-    }
-
-    private static void refuse(Listener proto, List<String> reasons) {
-        if (proto.getUseOriginalDst().getValue()) {
-            reasons.add("use_original_dst: not supported");
-        }
-        if (proto.getTransparent().getValue()) {
-            reasons.add("transparent: not supported");
-        }
-        if (proto.hasApiListener()) {
-            reasons.add("api_listener: not supported");
-        }
-        if (proto.hasUdpListenerConfig()) {
-            reasons.add("udp_listener_config: not supported");
-        }
-        if (proto.getSocketOptionsCount() > 0) {
-            reasons.add("socket_options: not supported");
-        }
+    // What Envoy's inspectors look at. One that a chain needs and that is not listed is put in, as Envoy does.
+    private static ListenerSpec.Inspected inspected(
+            Listener proto, List<ListenerSpec.Chain> chains, List<String> reasons) {
+        boolean tls = false;
+        boolean http = false;
         for (int i = 0; i < proto.getListenerFiltersCount(); i++) {
-            String type = proto.getListenerFilters(i).getTypedConfig().getTypeUrl();
-            // What the HTTP inspector would find out is found out by the connection manager itself.
-            if (!type.endsWith(".HttpInspector")) {
-                reasons.add(
-                        "listener_filters[" + i + "]: \"" + type + "\" is not supported (expected: http_inspector)");
+            var filter = proto.getListenerFilters(i);
+            String path = "listener_filters[" + i + "]";
+            Fields.of(filter, path).honours("name", "typed_config").refuseOthers(reasons);
+            Any typed = filter.getTypedConfig();
+            try {
+                if (typed.is(TlsInspector.class)) {
+                    tls = true;
+                    // How much is read at first changes nothing that can be seen.
+                    Fields.of(typed.unpack(TlsInspector.class), path)
+                            .honours("initial_read_buffer_size")
+                            .offOnly("enable_ja3_fingerprinting")
+                            .refuseOthers(reasons);
+                } else if (typed.is(HttpInspector.class)) {
+                    http = true;
+                    Fields.of(typed.unpack(HttpInspector.class), path).refuseOthers(reasons);
+                } else {
+                    reasons.add(path + ": \"" + typed.getTypeUrl()
+                            + "\" is not supported (expected: tls_inspector or http_inspector)");
+                }
+            } catch (InvalidProtocolBufferException e) {
+                reasons.add(path + ".typed_config: " + e.getMessage());
             }
         }
+        for (FilterChain chain : proto.getFilterChainsList()) {
+            var match = chain.getFilterChainMatch();
+            tls |= match.getTransportProtocol().equals("tls")
+                    || (match.getTransportProtocol().isEmpty()
+                            && match.getServerNamesCount() + match.getApplicationProtocolsCount() > 0);
+        }
+        tls |= chains.stream()
+                .anyMatch(chain -> chain.tls() != null && chain.tls().needsHello());
+        return tls || http
+                ? new ListenerSpec.Inspected(
+                        tls,
+                        http,
+                        proto.hasListenerFiltersTimeout()
+                                ? Duration.ofNanos(Durations.toNanos(proto.getListenerFiltersTimeout()))
+                                : USUAL_TIMEOUT,
+                        proto.getContinueOnListenerFiltersTimeout())
+                : ListenerSpec.Inspected.NOTHING;
     }
 
-    // Without a TLS inspector no chain can be told by what the client says of TLS.
-    private static void inspection(FilterChain chain, String path, List<String> reasons) {
-        var match = chain.getFilterChainMatch();
-        if (match.getServerNamesCount() > 0) {
-            reasons.add(path + ".server_names: not supported");
-        }
-        if (match.getApplicationProtocolsCount() > 0) {
-            reasons.add(path + ".application_protocols: not supported");
-        }
-        if (match.getTransportProtocol().equals("tls")) {
-            reasons.add(path + ".transport_protocol: \"tls\" is not supported");
+    @SuppressWarnings("deprecation") // use_proxy_proto is refused by name
+    private static void guard(Listener proto, List<String> reasons) {
+        Fields.of(proto, "")
+                .honours(
+                        "name",
+                        "address",
+                        "additional_addresses",
+                        "stat_prefix",
+                        "filter_chains",
+                        "filter_chain_matcher", // refused where the chains are compiled
+                        "default_filter_chain",
+                        "per_connection_buffer_limit_bytes",
+                        "metadata",
+                        "listener_filters",
+                        "listener_filters_timeout",
+                        "continue_on_listener_filters_timeout",
+                        "traffic_direction",
+                        "enable_reuse_port",
+                        "tcp_backlog_size",
+                        "bind_to_port",
+                        // There is no such limit and no such manager here.
+                        "ignore_global_conn_limit",
+                        "bypass_overload_manager")
+                .offOnly("use_original_dst", "transparent", "freebind")
+                .refuseOthers(reasons);
+        for (int i = 0; i < proto.getAdditionalAddressesCount(); i++) {
+            Fields.of(proto.getAdditionalAddresses(i), "additional_addresses[" + i + "]")
+                    .honours("address")
+                    .refuseOthers(reasons);
         }
     }
 
     private ListenerSpec.Chain chain(
             FilterChain proto, String name, String path, BindContext context, List<String> reasons) {
+        Fields.of(proto, path)
+                .honours(
+                        "filter_chain_match",
+                        "filters",
+                        "metadata",
+                        "transport_socket",
+                        "transport_socket_connect_timeout",
+                        "name")
+                .offOnly("use_proxy_proto")
+                .refuseOthers(reasons);
         var bound = new ArrayList<NetworkFilterFactory.Bound>();
         for (int i = 0; i < proto.getFiltersCount(); i++) {
             var filter = proto.getFilters(i);
             Any typed = filter.getTypedConfig();
             String at = path + ".filters[" + i + "] (" + filter.getName() + ")";
+            Fields.of(filter, at).honours("name", "typed_config").refuseOthers(reasons);
             NetworkFilterFactory factory = factories.get(typed.getTypeUrl());
             if (factory == null) {
                 reasons.add(at + ": no filter for \"" + typed.getTypeUrl() + "\" (known: "
@@ -170,15 +221,21 @@ final class ListenerReader {
         if (proto.getFiltersCount() == 0) {
             reasons.add(path + ".filters: empty (expected: at least one)");
         }
-        SslContext tls = null;
+        DownstreamTls tls = null;
         if (proto.hasTransportSocket()) {
             try {
                 tls = TlsContexts.downstream(proto.getTransportSocket().getTypedConfig());
             } catch (ConfigRejected e) {
-                e.reasons().forEach(reason -> reasons.add(path + ".transport_socket: " + reason));
+                e.reasons().forEach(reason -> reasons.add(path + ".transport_socket." + reason));
             }
         }
-        return new ListenerSpec.Chain(name, List.copyOf(bound), tls);
+        return new ListenerSpec.Chain(
+                name,
+                List.copyOf(bound),
+                tls,
+                proto.hasTransportSocketConnectTimeout()
+                        ? Duration.ofNanos(Durations.toNanos(proto.getTransportSocketConnectTimeout()))
+                        : USUAL_TIMEOUT);
     }
 
     private static void address(Address address, String path, List<InetSocketAddress> addresses, List<String> reasons) {

@@ -11,7 +11,10 @@ public interface Connector {
     /// The channel is connected, its TLS handshake (if any) done, auto-read off, and its pipeline empty but
     /// for TLS. ALPN's answer is in [#ALPN]. Fails with an exception whose message is fit for
     /// `%UPSTREAM_TRANSPORT_FAILURE_REASON%`; a `ConnectTimeoutException` if time was up.
-    Future<Channel> connect(EventLoop loop, Cluster cluster, Host host, String sni);
+    ///
+    /// @param sni name to ask for by TLS; empty = what the cluster's configuration says
+    /// @param protocol that will be spoken, in ALPN's terms; empty = unknown bytes
+    Future<Channel> connect(EventLoop loop, Cluster cluster, Host host, String sni, String protocol);
 
     io.netty.util.AttributeKey<String> ALPN = io.netty.util.AttributeKey.valueOf(Connector.class, "ALPN");
 }

@@ -32,24 +32,33 @@ public final class HttpPool implements ClientConnection.Observer {
     private final Host host;
     private final boolean http2;
     private final CircuitBreaker breaker;
+    private final String sni;
     private final List<Pooled> connections = new ArrayList<>();
     private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
     private int connecting;
     private boolean draining;
 
-    HttpPool(EventLoop loop, Connector connector, Cluster cluster, Host host, boolean http2, Priority priority) {
+    HttpPool(
+            EventLoop loop,
+            Connector connector,
+            Cluster cluster,
+            Host host,
+            boolean http2,
+            Priority priority,
+            String sni) {
         this.loop = loop;
         this.connector = connector;
         this.cluster = cluster;
         this.host = host;
         this.http2 = http2;
         this.breaker = cluster.circuitBreaker(priority);
+        this.sni = sni;
     }
 
     /// Asks for a stream.
     ///
     /// @return cancels the wait; does nothing once the callback was called
-    public Runnable acquire(PoolCallback callback, String sni) {
+    public Runnable acquire(PoolCallback callback) {
         for (int i = connections.size() - 1; i >= 0; i--) {
             Pooled pooled = connections.get(i);
             if (pooled.connection.available() > 0) {
@@ -74,11 +83,11 @@ public final class HttpPool implements ClientConnection.Observer {
         waiting.add(waiter);
         cluster.stats().rqPendingTotal.inc();
         cluster.stats().rqPendingActive.inc();
-        connectIfNeeded(sni);
+        connectIfNeeded();
         return waiter::cancel;
     }
 
-    private void connectIfNeeded(String sni) {
+    private void connectIfNeeded() {
         int coming = connecting * (http2 ? Math.max(1, streamsPerConnection()) : 1);
         if (waiting.isEmpty() || coming >= waiting.size()) {
             return;
@@ -89,10 +98,10 @@ public final class HttpPool implements ClientConnection.Observer {
             if (!connections.isEmpty() || connecting > 0) {
                 return;
             }
-            connect(sni, false);
+            connect(false);
             return;
         }
-        connect(sni, true);
+        connect(true);
     }
 
     private int streamsPerConnection() {
@@ -101,26 +110,26 @@ public final class HttpPool implements ClientConnection.Observer {
                 : MAX_CONCURRENT_DEFAULT;
     }
 
-    private void connect(String sni, boolean counted) {
+    private void connect(boolean counted) {
         connecting++;
-        Future<Channel> connected = connector.connect(loop, cluster, host, sni);
+        Future<Channel> connected = connector.connect(loop, cluster, host, sni, http2 ? "h2" : "http/1.1");
         connected.addListener(done -> {
             connecting--;
             if (done.isSuccess()) {
-                onConnected(connected.getNow(), sni, counted);
+                onConnected(connected.getNow(), counted);
             } else {
                 if (counted) {
                     breaker.connectionClosed();
                 }
                 Throwable cause = done.cause();
-                onConnectFailed(cause, sni);
+                onConnectFailed(cause);
             }
         });
     }
 
-    private void onConnectFailed(@Nullable Throwable cause, String sni) {
+    private void onConnectFailed(@Nullable Throwable cause) {
         boolean timeout = cause instanceof ConnectTimeoutException;
-        String detail = cause == null || cause.getMessage() == null ? "connect failed" : cause.getMessage();
+        String detail = TcpConnector.reason(cause);
         // Everybody who could have had this connection is told; who came for another one in the meantime waits on.
         var failed = new ArrayList<Waiting>();
         while (!waiting.isEmpty() && waiting.size() > connecting) {
@@ -132,10 +141,10 @@ public final class HttpPool implements ClientConnection.Observer {
                 waiter.callback.onFailure(timeout ? PoolFailure.CONNECT_TIMEOUT : PoolFailure.CONNECT_FAILURE, detail);
             }
         }
-        connectIfNeeded(sni);
+        connectIfNeeded();
     }
 
-    private void onConnected(Channel channel, String sni, boolean counted) {
+    private void onConnected(Channel channel, boolean counted) {
         ClientConnection connection;
         var spec = cluster.spec();
         if (http2) {
@@ -158,7 +167,7 @@ public final class HttpPool implements ClientConnection.Observer {
             connection.drain();
         }
         serveWaiting();
-        connectIfNeeded(sni);
+        connectIfNeeded();
         startIdleTimer(connection);
     }
 
@@ -225,7 +234,7 @@ public final class HttpPool implements ClientConnection.Observer {
     private void serveElsewhere() {
         if (!waiting.isEmpty()) {
             serveWaiting();
-            connectIfNeeded("");
+            connectIfNeeded();
         }
     }
 

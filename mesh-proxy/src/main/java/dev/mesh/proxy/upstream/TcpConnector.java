@@ -4,6 +4,8 @@ import dev.mesh.proxy.cluster.Cluster;
 import dev.mesh.proxy.cluster.ClusterSpec;
 import dev.mesh.proxy.cluster.Host;
 import dev.mesh.proxy.io.Loops;
+import dev.mesh.proxy.stats.Scope;
+import dev.mesh.proxy.tls.TlsFailure;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
@@ -16,10 +18,21 @@ import io.netty.channel.WriteBufferWaterMark;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /// Opens TCP connections, with TLS where the cluster has it.
 public final class TcpConnector implements Connector {
+    // In the words of errno, which are Envoy's.
+    private static final List<String> CONNECT_ERRORS = List.of(
+            "Connection refused",
+            "No such file or directory",
+            "Permission denied",
+            "Network is unreachable",
+            "No route to host",
+            "Connection reset by peer");
+
     private final Loops loops;
 
     public TcpConnector(Loops loops) {
@@ -27,7 +40,7 @@ public final class TcpConnector implements Connector {
     }
 
     @Override
-    public Future<Channel> connect(EventLoop loop, Cluster cluster, Host host, String sni) {
+    public Future<Channel> connect(EventLoop loop, Cluster cluster, Host host, String sni, String protocol) {
         ClusterSpec spec = cluster.spec();
         Promise<Channel> promise = loop.newPromise();
         long started = System.nanoTime();
@@ -47,7 +60,7 @@ public final class TcpConnector implements Connector {
                     @Override
                     protected void initChannel(Channel channel) {
                         if (spec.tls() != null) {
-                            startTls(channel, spec, host, sni);
+                            startTls(channel, spec, host, sni, protocol);
                         }
                     }
                 })
@@ -66,6 +79,7 @@ public final class TcpConnector implements Connector {
                 tls.handshakeFuture().addListener(handshake -> {
                     if (handshake.isSuccess()) {
                         String alpn = tls.applicationProtocol();
+                        cluster.scope().child("ssl").counter("handshake").inc();
                         channel.attr(ALPN).set(alpn == null ? "" : alpn);
                         channel.pipeline().remove(HandshakeReads.class);
                         connected(cluster, host, promise, channel, started);
@@ -79,14 +93,16 @@ public final class TcpConnector implements Connector {
         return promise;
     }
 
-    private static void startTls(Channel channel, ClusterSpec spec, Host host, String sni) {
+    private static void startTls(Channel channel, ClusterSpec spec, Host host, String sni, String protocol) {
         var tls = spec.tls();
         if (tls == null) {
             return;
         }
-        SslHandler handler = sni.isEmpty()
-                ? tls.newHandler(channel.alloc())
-                : tls.newHandler(channel.alloc(), sni, host.address().getPort());
+        SslHandler handler = tls.newHandler(
+                channel.alloc(),
+                sni.isEmpty() ? tls.sni(host.hostname()) : sni,
+                host.address().getPort(),
+                protocol);
         handler.setHandshakeTimeout(spec.connectTimeout().toMillis(), TimeUnit.MILLISECONDS);
         channel.pipeline().addLast(handler, new HandshakeReads());
     }
@@ -98,6 +114,12 @@ public final class TcpConnector implements Connector {
             if (!ctx.isRemoved()) {
                 ctx.read();
             }
+        }
+
+        // Said by the handshake's future already.
+        @Override
+        public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+            ctx.close();
         }
     }
 
@@ -118,11 +140,35 @@ public final class TcpConnector implements Connector {
         }
     }
 
+    /// Why a connection failed, as `%UPSTREAM_TRANSPORT_FAILURE_REASON%` says it; empty for a timeout.
+    public static String reason(@Nullable Throwable failure) {
+        if (failure == null || failure instanceof ConnectTimeoutException) {
+            return "";
+        }
+        TlsFailure tls = TlsFailure.of(failure);
+        if (tls != null) {
+            return tls.reason();
+        }
+        String said = failure.getMessage() == null ? failure.toString() : failure.getMessage();
+        for (String known : CONNECT_ERRORS) {
+            if (said.contains(known)) {
+                return ("delayed_connect_error: " + known).replace(' ', '_');
+            }
+        }
+        return said.replace(' ', '_');
+    }
+
     private static void failed(Cluster cluster, Host host, Promise<Channel> promise, Throwable cause) {
         cluster.stats().cxConnectFail.inc();
         host.stats().cxConnectFail().inc();
         if (cause instanceof ConnectTimeoutException) {
             cluster.stats().cxConnectTimeout.inc();
+        }
+        TlsFailure tls = TlsFailure.of(cause);
+        if (tls != null) {
+            Scope ssl = cluster.scope().child("ssl");
+            // What is wrong with a certificate counts by itself, as in Envoy.
+            ssl.counter(tls.kind().counter()).inc();
         }
         host.report(new Host.Outcome.ConnectFailure());
         promise.tryFailure(cause);

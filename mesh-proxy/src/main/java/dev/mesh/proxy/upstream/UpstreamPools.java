@@ -21,12 +21,14 @@ public final class UpstreamPools {
     }
 
     /// The pool for a request on `loop`, which is the caller's.
-    public HttpPool pool(EventLoop loop, Cluster cluster, Host host, Protocol protocol, Priority priority) {
+    ///
+    /// @param sni name that its connections ask for by TLS; empty = what the cluster's configuration says
+    public HttpPool pool(EventLoop loop, Cluster cluster, Host host, Protocol protocol, Priority priority, String sni) {
         OfLoop mine = loops.get(loop);
         if (mine == null) {
             mine = loops.computeIfAbsent(loop, OfLoop::new);
         }
-        return mine.pool(cluster, host, protocol, priority);
+        return mine.pool(cluster, host, protocol, priority, sni);
     }
 
     /// Drains pools to hosts or clusters that are no longer live. Any thread.
@@ -39,7 +41,7 @@ public final class UpstreamPools {
         loops.forEach((loop, pools) -> loop.execute(pools::close));
     }
 
-    private record Key(Cluster cluster, Host host, boolean http2, Priority priority) {}
+    private record Key(Cluster cluster, Host host, boolean http2, Priority priority, String sni) {}
 
     private final class OfLoop {
         private final EventLoop loop;
@@ -49,11 +51,11 @@ public final class UpstreamPools {
             this.loop = loop;
         }
 
-        private HttpPool pool(Cluster cluster, Host host, Protocol protocol, Priority priority) {
-            var key = new Key(cluster, host, protocol == Protocol.HTTP_2, priority);
+        private HttpPool pool(Cluster cluster, Host host, Protocol protocol, Priority priority, String sni) {
+            var key = new Key(cluster, host, protocol == Protocol.HTTP_2, priority, sni);
             HttpPool found = pools.get(key);
             if (found == null) {
-                found = new HttpPool(loop, connector, cluster, host, key.http2(), priority);
+                found = new HttpPool(loop, connector, cluster, host, key.http2(), priority, sni);
                 pools.put(key, found);
             }
             return found;

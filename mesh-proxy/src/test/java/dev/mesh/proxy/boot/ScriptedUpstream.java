@@ -20,7 +20,12 @@ final class ScriptedUpstream implements AutoCloseable {
     private final List<String> problems = new CopyOnWriteArrayList<>();
 
     ScriptedUpstream(Script script) throws IOException {
-        server = new ServerSocket(0, 64, InetAddress.getLoopbackAddress());
+        this(new ServerSocket(0, 64, InetAddress.getLoopbackAddress()), script);
+    }
+
+    /// @param server closed with this
+    ScriptedUpstream(ServerSocket server, Script script) {
+        this.server = server;
         Thread.ofVirtual().start(() -> {
             while (!server.isClosed()) {
                 try {

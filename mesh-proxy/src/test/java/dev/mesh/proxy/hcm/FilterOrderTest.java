@@ -28,7 +28,6 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.embedded.EmbeddedChannel;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -218,16 +217,6 @@ class FilterOrderTest {
 
         @Override
         public void onDrain(Runnable action) {}
-
-        @Override
-        public Duration inspectionTimeout() {
-            return Duration.ZERO;
-        }
-
-        @Override
-        public boolean continueAfterInspectionTimeout() {
-            return false;
-        }
     }
 
     private final class Client implements ServerStream {

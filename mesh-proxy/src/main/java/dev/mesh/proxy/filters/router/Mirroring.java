@@ -75,8 +75,14 @@ final class Mirroring {
             copies.add(started);
             cluster.stats().rqTotal.inc();
             shared.pools()
-                    .pool(context.eventLoop(), cluster, host, protocol, action.priority())
-                    .acquire(started, cluster.spec().sni());
+                    .pool(
+                            context.eventLoop(),
+                            cluster,
+                            host,
+                            protocol,
+                            action.priority(),
+                            RouterFilter.serverName(cluster, authority))
+                    .acquire(started);
         }
         return copies.isEmpty() ? null : new Mirroring(copies);
     }

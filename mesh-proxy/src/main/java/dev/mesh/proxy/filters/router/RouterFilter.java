@@ -292,16 +292,24 @@ final class RouterFilter implements HttpFilter, LoadBalancerContext {
             overflow();
             return;
         }
-        var pool = shared.pools().pool(context.eventLoop(), target, host, protocol, action.priority());
-        String sni = target.spec().autoSni()
-                ? hostOnly(head.authority())
-                : target.spec().sni();
+        var pool = shared.pools()
+                .pool(
+                        context.eventLoop(),
+                        target,
+                        host,
+                        protocol,
+                        action.priority(),
+                        serverName(target, head.authority()));
         var started = new UpstreamAttempt(this, context, target, host, action.priority(), perTryMillis);
         attempt = started;
-        started.start(pool, sni);
+        started.start(pool);
     }
 
-    private static String hostOnly(String authority) {
+    /// The name to ask for by TLS because the request is for it; empty = what the cluster says.
+    static String serverName(Cluster cluster, String authority) {
+        if (cluster.spec().tls() == null || !cluster.spec().autoSni()) {
+            return "";
+        }
         int colon = authority.lastIndexOf(':');
         return colon > 0 && colon > authority.lastIndexOf(']') ? authority.substring(0, colon) : authority;
     }
@@ -531,10 +539,10 @@ final class RouterFilter implements HttpFilter, LoadBalancerContext {
         String reason = timedOut ? "connection timeout" : "remote connection failure";
         fail(
                 503,
-                "upstream connect error or disconnect/reset before headers. reset reason: " + reason
-                        + (timedOut || detail.isEmpty() ? "" : ", transport failure reason: " + detail),
+                "upstream connect error or disconnect/reset before headers. reset reason: " + reason,
                 ResponseFlag.UPSTREAM_CONNECTION_FAILURE,
-                "upstream_reset_before_response_started{" + reason.replace(' ', '_') + "}");
+                "upstream_reset_before_response_started{" + reason.replace(' ', '_')
+                        + (timedOut || detail.isEmpty() ? "" : "|" + detail) + "}");
     }
 
     void onInformational(ResponseHead response) {

@@ -61,7 +61,7 @@ final class UpstreamAttempt implements PoolCallback, ClientStreamListener {
         this.perTryMillis = perTryMillis;
     }
 
-    void start(HttpPool pool, String sni) {
+    void start(HttpPool pool) {
         cluster.stats().rqTotal.inc();
         cluster.stats().rqActive.inc();
         host.stats().rqTotal().inc();
@@ -73,7 +73,7 @@ final class UpstreamAttempt implements PoolCallback, ClientStreamListener {
         if (perTryMillis > 0) {
             perTry = context.eventLoop().schedule(this::onPerTryTimeout, perTryMillis, TimeUnit.MILLISECONDS);
         }
-        cancelWait = pool.acquire(this, sni);
+        cancelWait = pool.acquire(this);
     }
 
     boolean ready() {

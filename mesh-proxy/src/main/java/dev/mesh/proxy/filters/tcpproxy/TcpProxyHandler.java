@@ -11,6 +11,7 @@ import dev.mesh.proxy.stats.Scope;
 import dev.mesh.proxy.stream.ResponseFlag;
 import dev.mesh.proxy.stream.StreamInfo;
 import dev.mesh.proxy.upstream.Connector;
+import dev.mesh.proxy.upstream.TcpConnector;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFutureListener;
@@ -98,19 +99,15 @@ final class TcpProxyHandler extends ChannelInboundHandlerAdapter implements Load
         info.upstreamAttempts = attempts;
         info.upstreamHost = chosen.address();
         host = chosen;
-        Future<Channel> connecting = shared.connector()
-                .connect(
-                        downstream.channel().eventLoop(),
-                        found,
-                        chosen,
-                        found.spec().sni());
+        Future<Channel> connecting =
+                shared.connector().connect(downstream.channel().eventLoop(), found, chosen, "", "");
         connecting.addListener(done -> {
             if (done.isSuccess()) {
                 connected(connecting.getNow(), found, chosen);
             } else {
                 found.circuitBreaker(Priority.DEFAULT).connectionClosed();
                 Throwable cause = done.cause();
-                info.upstreamTransportFailureReason = cause == null ? "" : String.valueOf(cause.getMessage());
+                info.upstreamTransportFailureReason = TcpConnector.reason(cause);
                 if (!over && attempts < shared.maxConnectAttempts()) {
                     connect();
                 } else {

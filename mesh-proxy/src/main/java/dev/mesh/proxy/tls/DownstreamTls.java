@@ -1,0 +1,70 @@
+package dev.mesh.proxy.tls;
+
+import io.netty.buffer.ByteBufAllocator;
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslHandler;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// TLS of a filter chain: one or several certificates to choose among. Immutable; any thread.
+public final class DownstreamTls {
+    /// @param names DNS names of the certificate, else its common name; lower case
+    record Certificate(SslContext context, List<String> names, boolean ecdsa) {}
+
+    private final List<Certificate> certificates;
+    private final boolean requiresSni;
+
+    DownstreamTls(List<Certificate> certificates, boolean requiresSni) {
+        this.certificates = List.copyOf(certificates);
+        this.requiresSni = requiresSni;
+    }
+
+    /// Whether what the client says must be known before the handshake begins.
+    public boolean needsHello() {
+        return requiresSni || certificates.size() > 1;
+    }
+
+    /// Whether a client may begin a handshake.
+    ///
+    /// @param hello null if it was not looked at
+    public boolean accepts(@Nullable ClientHello hello) {
+        return !requiresSni || (hello != null && !hello.serverName().isEmpty());
+    }
+
+    /// @param hello null if it was not looked at
+    public SslHandler newHandler(ByteBufAllocator allocator, @Nullable ClientHello hello) {
+        return choose(hello).context.newHandler(allocator);
+    }
+
+    // The exact name, then the name with a wildcard, then the first; with an ECDSA key if the client takes those.
+    private Certificate choose(@Nullable ClientHello hello) {
+        if (hello == null || certificates.size() == 1) {
+            return certificates.getFirst();
+        }
+        String asked = hello.serverName();
+        int dot = asked.indexOf('.');
+        var fitting = certificates.stream()
+                .filter(one -> !asked.isEmpty() && one.names.contains(asked))
+                .toList();
+        if (fitting.isEmpty() && dot > 0) {
+            String wildcard = "*" + asked.substring(dot);
+            fitting = certificates.stream()
+                    .filter(one -> one.names.contains(wildcard))
+                    .toList();
+        }
+        if (fitting.isEmpty()) {
+            List<String> first = certificates.getFirst().names;
+            fitting = asked.isEmpty()
+                    ? certificates
+                    : certificates.stream()
+                            .filter(one -> one.names.equals(first))
+                            .toList();
+        }
+        for (Certificate one : fitting) {
+            if (one.ecdsa == hello.ecdsa()) {
+                return one;
+            }
+        }
+        return fitting.getFirst();
+    }
+}

@@ -1,0 +1,57 @@
+package dev.mesh.proxy.tls;
+
+import io.netty.buffer.ByteBufAllocator;
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslHandler;
+import java.util.List;
+import java.util.Map;
+import javax.net.ssl.SNIHostName;
+import javax.net.ssl.SSLEngine;
+import javax.net.ssl.SSLParameters;
+
+/// TLS towards the hosts of a cluster. Immutable; any thread.
+public final class UpstreamTls {
+    private final SslContext usual;
+    private final Map<String, SslContext> byProtocol;
+    private final String sni;
+    private final boolean hostNameAsSni;
+
+    /// @param usual offers what the configuration says
+    /// @param byProtocol contexts that offer one protocol of ALPN; empty if the configuration names its own
+    UpstreamTls(SslContext usual, Map<String, SslContext> byProtocol, String sni, boolean hostNameAsSni) {
+        this.usual = usual;
+        this.byProtocol = byProtocol;
+        this.sni = sni;
+        this.hostNameAsSni = hostNameAsSni;
+    }
+
+    /// The name to ask a host for; empty = none.
+    ///
+    /// @param hostname of the host; empty if only its address is known
+    public String sni(String hostname) {
+        return hostNameAsSni && !hostname.isEmpty() ? hostname : sni;
+    }
+
+    /// @param name to ask for by SNI; empty = none
+    /// @param protocol that will be spoken, in ALPN's terms, and that is offered if the configuration names none;
+    ///     empty = any
+    public SslHandler newHandler(ByteBufAllocator allocator, String name, int port, String protocol) {
+        SslContext context = byProtocol.getOrDefault(protocol, usual);
+        SslHandler handler = name.isEmpty() ? context.newHandler(allocator) : context.newHandler(allocator, name, port);
+        if (!name.isEmpty()) {
+            ask(handler.engine(), name);
+        }
+        return handler;
+    }
+
+    // Netty itself asks only for names with a dot.
+    private static void ask(SSLEngine engine, String name) {
+        try {
+            SSLParameters parameters = engine.getSSLParameters();
+            parameters.setServerNames(List.of(new SNIHostName(name)));
+            engine.setSSLParameters(parameters);
+        } catch (IllegalArgumentException e) {
+            return; // no name that SNI can carry, such as one that a request brought: the server takes its first
+        }
+    }
+}
