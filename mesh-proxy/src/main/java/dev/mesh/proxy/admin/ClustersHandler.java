@@ -10,10 +10,12 @@ import dev.mesh.api.xds.XdsType;
 import dev.mesh.proxy.admin.AdminHandlers.Reply;
 import dev.mesh.proxy.cluster.Cluster;
 import dev.mesh.proxy.cluster.Host;
+import dev.mesh.proxy.io.Addresses;
 import dev.mesh.proxy.load.Entry;
 import io.envoyproxy.envoy.config.cluster.v3.CircuitBreakers.Thresholds;
 import io.envoyproxy.envoy.config.core.v3.RoutingPriority;
 import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -65,7 +67,7 @@ final class ClustersHandler {
             thresholds(out, name);
             out.append(name).append("::added_via_api::").append(isDynamic(name)).append('\n');
             for (Host host : cluster.hosts()) {
-                String at = name + "::" + text(host.address()) + "::";
+                String at = name + "::" + Addresses.text(host.address()) + "::";
                 var stats = host.stats();
                 line(out, at, "cx_active", stats.cxActive().value());
                 line(out, at, "cx_connect_fail", stats.cxConnectFail().value());
@@ -153,12 +155,17 @@ final class ClustersHandler {
         stats.add(one);
     }
 
-    private static JsonObject address(InetSocketAddress address) {
-        var socket = new JsonObject();
-        socket.addProperty("address", address.getAddress().getHostAddress());
-        socket.addProperty("port_value", address.getPort());
+    private static JsonObject address(SocketAddress address) {
+        var fields = new JsonObject();
         var wrapped = new JsonObject();
-        wrapped.add("socket_address", socket);
+        if (address instanceof InetSocketAddress inet) {
+            fields.addProperty("address", Addresses.host(inet));
+            fields.addProperty("port_value", inet.getPort());
+            wrapped.add("socket_address", fields);
+        } else {
+            fields.addProperty("path", Addresses.host(address));
+            wrapped.add("pipe", fields);
+        }
         return wrapped;
     }
 
@@ -256,8 +263,10 @@ final class ClustersHandler {
         var out = new StringBuilder();
         view.listeners()
                 .bound()
-                .forEach((name, addresses) -> addresses.forEach(address ->
-                        out.append(name).append("::").append(text(address)).append('\n')));
+                .forEach((name, addresses) -> addresses.forEach(address -> out.append(name)
+                        .append("::")
+                        .append(Addresses.text(address))
+                        .append('\n')));
         return Reply.text(out.toString());
     }
 
@@ -274,9 +283,5 @@ final class ClustersHandler {
         var root = new JsonObject();
         root.add("listener_statuses", statuses);
         return Reply.json(root.toString());
-    }
-
-    private static String text(InetSocketAddress address) {
-        return address.getAddress().getHostAddress() + ":" + address.getPort();
     }
 }

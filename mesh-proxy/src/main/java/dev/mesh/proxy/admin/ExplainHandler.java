@@ -11,6 +11,7 @@ import dev.mesh.api.decide.explain.HostHealth;
 import dev.mesh.api.decide.explain.RequestDescription;
 import dev.mesh.api.xds.XdsType;
 import dev.mesh.proxy.cluster.Host;
+import dev.mesh.proxy.io.Addresses;
 import dev.mesh.proxy.load.Entry;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster;
 import io.envoyproxy.envoy.config.endpoint.v3.ClusterLoadAssignment;
@@ -101,10 +102,7 @@ final class ExplainHandler {
         for (var cluster : view.loader().clusters().clusters()) {
             var byAddress = new HashMap<String, String>();
             for (Host host : cluster.hosts()) {
-                byAddress.put(
-                        host.address().getAddress().getHostAddress() + ":"
-                                + host.address().getPort(),
-                        host.healthy() ? "healthy" : "ejected");
+                byAddress.put(Addresses.text(host.address()), host.healthy() ? "healthy" : "ejected");
             }
             states.put(cluster.name(), byAddress);
         }

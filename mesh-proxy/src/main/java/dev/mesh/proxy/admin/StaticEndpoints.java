@@ -5,16 +5,19 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.UInt32Value;
 import dev.mesh.api.xds.XdsType;
 import dev.mesh.proxy.cluster.Host;
+import dev.mesh.proxy.io.Addresses;
 import dev.mesh.proxy.load.Entry;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster;
 import io.envoyproxy.envoy.config.core.v3.Address;
 import io.envoyproxy.envoy.config.core.v3.HealthStatus;
 import io.envoyproxy.envoy.config.core.v3.Locality;
+import io.envoyproxy.envoy.config.core.v3.Pipe;
 import io.envoyproxy.envoy.config.core.v3.SocketAddress;
 import io.envoyproxy.envoy.config.endpoint.v3.ClusterLoadAssignment;
 import io.envoyproxy.envoy.config.endpoint.v3.Endpoint;
 import io.envoyproxy.envoy.config.endpoint.v3.LbEndpoint;
 import io.envoyproxy.envoy.config.endpoint.v3.LocalityLbEndpoints;
+import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -79,13 +82,15 @@ final class StaticEndpoints {
     }
 
     private static LbEndpoint endpoint(Host host) {
-        var socket = SocketAddress.newBuilder()
-                .setAddress(host.address().getAddress().getHostAddress())
-                .setPortValue(host.address().getPort());
+        String text = Addresses.host(host.address());
+        var address = Address.newBuilder();
+        if (host.address() instanceof InetSocketAddress inet) {
+            address.setSocketAddress(SocketAddress.newBuilder().setAddress(text).setPortValue(inet.getPort()));
+        } else {
+            address.setPipe(Pipe.newBuilder().setPath(text));
+        }
         return LbEndpoint.newBuilder()
-                .setEndpoint(Endpoint.newBuilder()
-                        .setAddress(Address.newBuilder().setSocketAddress(socket))
-                        .setHostname(host.hostname()))
+                .setEndpoint(Endpoint.newBuilder().setAddress(address).setHostname(host.hostname()))
                 .setHealthStatus(host.healthy() ? HealthStatus.HEALTHY : HealthStatus.UNHEALTHY)
                 .setLoadBalancingWeight(UInt32Value.of(host.weight()))
                 .build();

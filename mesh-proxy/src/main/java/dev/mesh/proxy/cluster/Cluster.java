@@ -3,6 +3,7 @@ package dev.mesh.proxy.cluster;
 import dev.mesh.api.decide.RouteAction.Priority;
 import dev.mesh.proxy.stats.Scope;
 import java.util.List;
+import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
 /// A live cluster. Any thread.
@@ -16,6 +17,9 @@ public interface Cluster {
     /// @return null if there is none
     @Nullable
     Host choose(LoadBalancerContext context);
+
+    /// Whether a request is not to be sent on, because the control plane wants less load (`drop_overloads`).
+    boolean drops(RandomGenerator random);
 
     /// All hosts, healthy or not.
     List<Host> hosts();

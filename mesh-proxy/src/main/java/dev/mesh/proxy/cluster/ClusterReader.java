@@ -7,18 +7,22 @@ import com.google.protobuf.UInt32Value;
 import com.google.protobuf.Value;
 import com.google.protobuf.util.Durations;
 import dev.mesh.api.decide.MaglevTable;
+import dev.mesh.api.decide.compile.Fields;
 import dev.mesh.proxy.codec.Http1Limits;
+import dev.mesh.proxy.codec.Http2Limits;
 import dev.mesh.proxy.filter.ConfigRejected;
 import dev.mesh.proxy.stats.Scope;
 import dev.mesh.proxy.tls.TlsContexts;
 import dev.mesh.proxy.tls.UpstreamTls;
 import io.envoyproxy.envoy.config.cluster.v3.CircuitBreakers;
+import io.envoyproxy.envoy.config.cluster.v3.Cluster.DnsLookupFamily;
 import io.envoyproxy.envoy.config.cluster.v3.OutlierDetection;
+import io.envoyproxy.envoy.config.cluster.v3.UpstreamConnectionOptions;
+import io.envoyproxy.envoy.config.core.v3.Address;
 import io.envoyproxy.envoy.config.core.v3.Http1ProtocolOptions;
 import io.envoyproxy.envoy.config.core.v3.Http2ProtocolOptions;
 import io.envoyproxy.envoy.config.core.v3.HttpProtocolOptions;
 import io.envoyproxy.envoy.config.core.v3.RoutingPriority;
-import io.envoyproxy.envoy.config.core.v3.SocketAddress;
 import io.envoyproxy.envoy.config.endpoint.v3.ClusterLoadAssignment;
 import io.envoyproxy.envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest;
 import io.envoyproxy.envoy.extensions.load_balancing_policies.maglev.v3.Maglev;
@@ -28,6 +32,8 @@ import io.envoyproxy.envoy.extensions.load_balancing_policies.round_robin.v3.Rou
 import java.math.BigInteger;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.net.UnixDomainSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -38,6 +44,8 @@ import org.jspecify.annotations.Nullable;
 
 /// `envoy.config.cluster.v3.Cluster` → a cluster that is ready for hosts. Configuration thread.
 public final class ClusterReader {
+    // Of the operating system (sun_path).
+    private static final int MAX_PIPE = 107;
     private static final long MAX_MAGLEV = 5_000_011;
     private static final String HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
@@ -60,12 +68,14 @@ public final class ClusterReader {
     ///
     /// @param edsName name of its ClusterLoadAssignment, for EDS
     /// @param assignment for STATIC and STRICT_DNS
+    /// @param family of the addresses, for STRICT_DNS
     public record Read(
             LiveCluster cluster,
             Discovery discovery,
             String edsName,
             ClusterLoadAssignment assignment,
             Duration dnsRefresh,
+            DnsLookupFamily family,
             @Nullable OutlierPolicy outliers) {}
 
     /// @throws ConfigRejected with every reason
@@ -77,32 +87,17 @@ public final class ClusterReader {
         }
         Discovery discovery = discovery(proto, reasons);
         LbPolicy policy = policy(proto, reasons);
-        if (proto.hasLbSubsetConfig() && proto.getLbSubsetConfig().getSubsetSelectorsCount() > 0) {
-            reasons.add("lb_subset_config: not supported");
-        }
-        if (proto.getCommonLbConfig().getZoneAwareLbConfig().getFailTrafficOnPanic()) {
-            reasons.add("common_lb_config.zone_aware_lb_config.fail_traffic_on_panic: not supported");
-        }
-        if (proto.getRoundRobinLbConfig().hasSlowStartConfig()
-                || proto.getLeastRequestLbConfig().hasSlowStartConfig()) {
-            reasons.add("slow_start_config: not supported");
-        }
-        if (proto.getTransportSocketMatchesCount() > 0) {
-            reasons.add("transport_socket_matches: not supported");
-        }
-        if (proto.getHealthChecksCount() > 0) {
-            reasons.add("health_checks: not supported");
-        }
-        if (proto.hasUpstreamBindConfig()) {
-            reasons.add("upstream_bind_config: not supported");
-        }
+        guard(proto, reasons);
         var http = new HttpOptions();
         if (proto.hasHttp2ProtocolOptions()) {
+            http2Guard(proto.getHttp2ProtocolOptions(), "http2_protocol_options", reasons);
             http.version = ClusterSpec.HttpVersion.HTTP_2;
             http.http2 = proto.getHttp2ProtocolOptions();
         }
         http.common = proto.getCommonHttpProtocolOptions();
+        commonGuard(http.common, "common_http_protocol_options", reasons);
         http.http1 = proto.getHttpProtocolOptions();
+        http1Guard(http.http1, "http_protocol_options", reasons);
         Any typed = proto.getTypedExtensionProtocolOptionsMap().get(HTTP_OPTIONS);
         if (typed != null) {
             httpOptions(typed, http, reasons);
@@ -139,7 +134,9 @@ public final class ClusterReader {
                         ? Math.max(2, proto.getPerConnectionBufferLimitBytes().getValue())
                         : 1 << 20,
                 tls,
-                http.autoSni);
+                http.autoSni,
+                tcpKeepAlive(proto.getUpstreamConnectionOptions()),
+                http2KeepAlive(http.http2));
         OutlierPolicy outliers = proto.hasOutlierDetection() ? outliers(proto.getOutlierDetection()) : null;
         int panic = proto.getCommonLbConfig().hasHealthyPanicThreshold()
                 ? (int) proto.getCommonLbConfig().getHealthyPanicThreshold().getValue()
@@ -160,7 +157,186 @@ public final class ClusterReader {
                 eds.isEmpty() ? proto.getName() : eds,
                 proto.getLoadAssignment(),
                 proto.hasDnsRefreshRate() ? duration(proto.getDnsRefreshRate()) : Duration.ofSeconds(5),
+                proto.getDnsLookupFamily(),
                 outliers);
+    }
+
+    // Refuses what is set and would be ignored.
+    private static void guard(io.envoyproxy.envoy.config.cluster.v3.Cluster proto, List<String> reasons) {
+        Fields.of(proto, "")
+                .honours(
+                        "name",
+                        "alt_stat_name",
+                        "type",
+                        "cluster_type", // refused where the type is read
+                        "eds_cluster_config",
+                        "connect_timeout",
+                        "per_connection_buffer_limit_bytes",
+                        "lb_policy",
+                        "load_assignment",
+                        "max_requests_per_connection",
+                        "circuit_breakers",
+                        "common_http_protocol_options",
+                        "http_protocol_options",
+                        "http2_protocol_options",
+                        "typed_extension_protocol_options",
+                        "dns_refresh_rate",
+                        "dns_lookup_family",
+                        "outlier_detection",
+                        "ring_hash_lb_config",
+                        "maglev_lb_config",
+                        "least_request_lb_config",
+                        "round_robin_lb_config",
+                        "common_lb_config",
+                        "transport_socket",
+                        "metadata",
+                        "upstream_connection_options",
+                        "load_balancing_policy",
+                        "lb_subset_config",
+                        // Without active health checks a host that left is gone at once, as it asks.
+                        "ignore_health_on_host_removal")
+                .offOnly("connection_pool_per_downstream_connection")
+                .refuseOthers(reasons);
+        if (proto.getLbSubsetConfig().getSubsetSelectorsCount() > 0) {
+            reasons.add("lb_subset_config: not supported");
+        }
+        Fields.of(proto.getEdsClusterConfig(), "eds_cluster_config")
+                .honours("eds_config", "service_name")
+                .refuseOthers(reasons);
+        var common = proto.getCommonLbConfig();
+        // Updates are never merged, so that they are in effect sooner; zones count only to who knows its own.
+        Fields.of(common, "common_lb_config")
+                .honours(
+                        "healthy_panic_threshold",
+                        "zone_aware_lb_config",
+                        "locality_weighted_lb_config",
+                        "update_merge_window")
+                .refuseOthers(reasons);
+        if (common.getZoneAwareLbConfig().getFailTrafficOnPanic()) {
+            reasons.add("common_lb_config.zone_aware_lb_config.fail_traffic_on_panic: not supported");
+        }
+        Fields.of(proto.getRoundRobinLbConfig(), "round_robin_lb_config").refuseOthers(reasons);
+        Fields.of(proto.getLeastRequestLbConfig(), "least_request_lb_config")
+                .honours("choice_count")
+                .refuseOthers(reasons);
+        Fields.of(proto.getRingHashLbConfig(), "ring_hash_lb_config")
+                .honours("minimum_ring_size", "maximum_ring_size", "hash_function")
+                .refuseOthers(reasons);
+        Fields.of(proto.getUpstreamConnectionOptions(), "upstream_connection_options")
+                .honours("tcp_keepalive")
+                .refuseOthers(reasons);
+        var breakers = proto.getCircuitBreakers();
+        Fields.of(breakers, "circuit_breakers").honours("thresholds").refuseOthers(reasons);
+        for (int i = 0; i < breakers.getThresholdsCount(); i++) {
+            Fields.of(breakers.getThresholds(i), "circuit_breakers.thresholds[" + i + "]")
+                    .honours("priority", "max_connections", "max_pending_requests", "max_requests", "max_retries")
+                    .refuseOthers(reasons);
+        }
+        outlierGuard(proto.getOutlierDetection(), reasons);
+        proto.getTypedExtensionProtocolOptionsMap().keySet().stream()
+                .filter(name -> !name.equals(HTTP_OPTIONS))
+                .sorted()
+                .forEach(name -> reasons.add("typed_extension_protocol_options." + name + ": not supported (expected: "
+                        + HTTP_OPTIONS + ")"));
+    }
+
+    private static void outlierGuard(OutlierDetection proto, List<String> reasons) {
+        Fields.of(proto, "outlier_detection")
+                .honours(
+                        "consecutive_5xx",
+                        "interval",
+                        "base_ejection_time",
+                        "max_ejection_percent",
+                        "enforcing_consecutive_5xx",
+                        "consecutive_gateway_failure",
+                        "enforcing_consecutive_gateway_failure",
+                        "split_external_local_origin_errors",
+                        "consecutive_local_origin_failure",
+                        "enforcing_consecutive_local_origin_failure",
+                        "max_ejection_time",
+                        "always_eject_one_host",
+                        // Switched off is what they are here.
+                        "enforcing_success_rate",
+                        "enforcing_local_origin_success_rate",
+                        "enforcing_failure_percentage",
+                        "enforcing_failure_percentage_local_origin")
+                .refuseOthers(reasons);
+        zero(proto.getEnforcingSuccessRate(), "enforcing_success_rate", reasons);
+        zero(proto.getEnforcingLocalOriginSuccessRate(), "enforcing_local_origin_success_rate", reasons);
+        zero(proto.getEnforcingFailurePercentage(), "enforcing_failure_percentage", reasons);
+        zero(proto.getEnforcingFailurePercentageLocalOrigin(), "enforcing_failure_percentage_local_origin", reasons);
+    }
+
+    private static void zero(UInt32Value value, String field, List<String> reasons) {
+        if (value.getValue() != 0) {
+            reasons.add("outlier_detection." + field + ": " + value.getValue() + " is not supported (expected: 0)");
+        }
+    }
+
+    private static void commonGuard(HttpProtocolOptions proto, String path, List<String> reasons) {
+        Fields.of(proto, path)
+                .honours(
+                        "idle_timeout",
+                        "max_connection_duration",
+                        "max_headers_count",
+                        "max_response_headers_kb",
+                        "max_requests_per_connection")
+                .refuseOthers(reasons);
+    }
+
+    private static void http1Guard(Http1ProtocolOptions proto, String path, List<String> reasons) {
+        Fields.of(proto, path)
+                .honours("enable_trailers", "header_key_format")
+                // What only servers ask.
+                .honours("accept_http_10", "default_host_for_http_10", "allow_absolute_url")
+                .refuseOthers(reasons);
+        if (proto.hasHeaderKeyFormat() && !proto.getHeaderKeyFormat().hasProperCaseWords()) {
+            reasons.add(path + ".header_key_format: not supported (expected: proper_case_words)");
+        }
+    }
+
+    private static void http2Guard(Http2ProtocolOptions proto, String path, List<String> reasons) {
+        Fields.of(proto, path)
+                .honours(
+                        "max_concurrent_streams",
+                        "initial_stream_window_size",
+                        "initial_connection_window_size",
+                        "connection_keepalive",
+                        "allow_connect") // what only servers ask
+                .offOnly("override_stream_error_on_invalid_http_message")
+                .refuseOthers(reasons);
+        var keepAlive = proto.getConnectionKeepalive();
+        Fields.of(keepAlive, path + ".connection_keepalive")
+                .honours("interval", "timeout", "interval_jitter")
+                .refuseOthers(reasons);
+        if (proto.hasConnectionKeepalive() && Durations.toNanos(keepAlive.getTimeout()) < 1_000_000) {
+            reasons.add(path + ".connection_keepalive.timeout: unset or too short (expected: at least 1 ms)");
+        }
+        if (keepAlive.hasInterval() && Durations.toNanos(keepAlive.getInterval()) < 1_000_000) {
+            reasons.add(path + ".connection_keepalive.interval: too short (expected: at least 1 ms)");
+        }
+    }
+
+    private static Http2Limits.@Nullable KeepAlive http2KeepAlive(Http2ProtocolOptions proto) {
+        var keepAlive = proto.getConnectionKeepalive();
+        return keepAlive.hasInterval()
+                ? new Http2Limits.KeepAlive(
+                        duration(keepAlive.getInterval()),
+                        duration(keepAlive.getTimeout()),
+                        keepAlive.hasIntervalJitter()
+                                ? keepAlive.getIntervalJitter().getValue()
+                                : 15)
+                : null;
+    }
+
+    private static ClusterSpec.@Nullable TcpKeepAlive tcpKeepAlive(UpstreamConnectionOptions proto) {
+        var keepAlive = proto.getTcpKeepalive();
+        return proto.hasTcpKeepalive()
+                ? new ClusterSpec.TcpKeepAlive(
+                        keepAlive.getKeepaliveProbes().getValue(),
+                        keepAlive.getKeepaliveTime().getValue(),
+                        keepAlive.getKeepaliveInterval().getValue())
+                : null;
     }
 
     private static final class HttpOptions {
@@ -180,14 +356,24 @@ public final class ClusterReader {
             reasons.add("typed_extension_protocol_options: not HttpProtocolOptions: " + e.getMessage());
             return;
         }
+        String path = "typed_extension_protocol_options";
+        Fields.of(options, path)
+                .honours(
+                        "common_http_protocol_options",
+                        "upstream_http_protocol_options",
+                        "explicit_http_config",
+                        "use_downstream_protocol_config",
+                        "auto_config") // refused below
+                .refuseOthers(reasons);
+        Fields.of(options.getUpstreamHttpProtocolOptions(), path + ".upstream_http_protocol_options")
+                .honours("auto_sni", "auto_san_validation")
+                .refuseOthers(reasons);
+        commonGuard(options.getCommonHttpProtocolOptions(), path + ".common_http_protocol_options", reasons);
         if (options.hasCommonHttpProtocolOptions()) {
             http.common = options.getCommonHttpProtocolOptions();
         }
         http.autoSni = options.getUpstreamHttpProtocolOptions().getAutoSni();
         http.autoSanValidation = options.getUpstreamHttpProtocolOptions().getAutoSanValidation();
-        if (options.getHttpFiltersCount() > 0) {
-            reasons.add("typed_extension_protocol_options.http_filters: not supported");
-        }
         switch (options.getUpstreamProtocolOptionsCase()) {
             case EXPLICIT_HTTP_CONFIG -> {
                 switch (options.getExplicitHttpConfig().getProtocolConfigCase()) {
@@ -207,13 +393,13 @@ public final class ClusterReader {
                 http.http2 = options.getUseDownstreamProtocolConfig().getHttp2ProtocolOptions();
                 http.http1 = options.getUseDownstreamProtocolConfig().getHttpProtocolOptions();
             }
-            case AUTO_CONFIG -> {
-                http.version = ClusterSpec.HttpVersion.AUTO;
-                http.http2 = options.getAutoConfig().getHttp2ProtocolOptions();
-                http.http1 = options.getAutoConfig().getHttpProtocolOptions();
-            }
+            case AUTO_CONFIG ->
+                reasons.add(path + ".auto_config: not supported (expected: explicit_http_config or"
+                        + " use_downstream_protocol_config)");
             case UPSTREAMPROTOCOLOPTIONS_NOT_SET -> {}
         }
+        http1Guard(http.http1, path + ".http_protocol_options", reasons);
+        http2Guard(http.http2, path + ".http2_protocol_options", reasons);
     }
 
     private static Http1Limits http1(HttpOptions http) {
@@ -344,18 +530,33 @@ public final class ClusterReader {
             String type = typed.getTypeUrl().substring(typed.getTypeUrl().lastIndexOf('/') + 1);
             switch (type) {
                 case "envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin" -> {
+                    extensionGuard(
+                            unpack(typed, RoundRobin.getDefaultInstance(), reasons), reasons, "locality_lb_config");
                     return new LbPolicy.RoundRobin();
                 }
                 case "envoy.extensions.load_balancing_policies.random.v3.Random" -> {
+                    extensionGuard(unpack(typed, Random.getDefaultInstance(), reasons), reasons, "locality_lb_config");
                     return new LbPolicy.Random();
                 }
                 case "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest" -> {
                     LeastRequest config = unpack(typed, LeastRequest.getDefaultInstance(), reasons);
+                    extensionGuard(config, reasons, "choice_count", "locality_lb_config");
                     return new LbPolicy.LeastRequest(
                             config.hasChoiceCount() ? config.getChoiceCount().getValue() : 2);
                 }
                 case "envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash" -> {
                     RingHash config = unpack(typed, RingHash.getDefaultInstance(), reasons);
+                    extensionGuard(
+                            config,
+                            reasons,
+                            "hash_function",
+                            "minimum_ring_size",
+                            "maximum_ring_size",
+                            "locality_weighted_lb_config");
+                    if (config.getHashFunctionValue() > 1) {
+                        reasons.add("load_balancing_policy.hash_function: " + config.getHashFunction()
+                                + " is not supported (expected: XX_HASH)");
+                    }
                     return new LbPolicy.RingHash(
                             config.hasMinimumRingSize()
                                     ? config.getMinimumRingSize().getValue()
@@ -366,6 +567,7 @@ public final class ClusterReader {
                 }
                 case "envoy.extensions.load_balancing_policies.maglev.v3.Maglev" -> {
                     Maglev config = unpack(typed, Maglev.getDefaultInstance(), reasons);
+                    extensionGuard(config, reasons, "table_size", "locality_weighted_lb_config");
                     return maglev(
                             config.hasTableSize() ? config.getTableSize().getValue() : MaglevTable.USUAL_SIZE,
                             "load_balancing_policy.table_size",
@@ -377,6 +579,10 @@ public final class ClusterReader {
         reasons.add(
                 "load_balancing_policy: none of the policies is supported (expected: round_robin, least_request, random, ring_hash or maglev)");
         return new LbPolicy.RoundRobin();
+    }
+
+    private static void extensionGuard(Message config, List<String> reasons, String... honoured) {
+        Fields.of(config, "load_balancing_policy").honours(honoured).refuseOthers(reasons);
     }
 
     @SuppressWarnings("unchecked") // the default instance says the type
@@ -435,8 +641,24 @@ public final class ClusterReader {
     /// @throws ConfigRejected if an address cannot be used
     public static List<HostSpec> hosts(ClusterLoadAssignment assignment, Resolver resolver) throws ConfigRejected {
         var hosts = new ArrayList<HostSpec>();
+        var reasons = new ArrayList<String>();
+        Fields.of(assignment, "").honours("cluster_name", "endpoints", "policy").refuseOthers(reasons);
+        Fields.of(assignment.getPolicy(), "policy")
+                .honours("overprovisioning_factor", "drop_overloads")
+                .refuseOthers(reasons);
+        if (assignment.getPolicy().getDropOverloadsCount() > 1) {
+            reasons.add("policy.drop_overloads: " + assignment.getPolicy().getDropOverloadsCount()
+                    + " (expected: at most one, as in Envoy)");
+        }
+        if (assignment.getPolicy().hasOverprovisioningFactor()
+                && assignment.getPolicy().getOverprovisioningFactor().getValue() <= 0) {
+            reasons.add("policy.overprovisioning_factor: 0 (expected: 1-2147483647)");
+        }
         for (int i = 0; i < assignment.getEndpointsCount(); i++) {
             var locality = assignment.getEndpoints(i);
+            Fields.of(locality, "endpoints[" + i + "]")
+                    .honours("locality", "metadata", "lb_endpoints", "load_balancing_weight", "priority")
+                    .refuseOthers(reasons);
             String where = locality.getLocality().getRegion() + "/"
                     + locality.getLocality().getZone() + "/"
                     + locality.getLocality().getSubZone();
@@ -448,11 +670,14 @@ public final class ClusterReader {
                     : 0;
             for (int j = 0; j < locality.getLbEndpointsCount(); j++) {
                 var endpoint = locality.getLbEndpoints(j);
-                SocketAddress address = endpoint.getEndpoint().getAddress().getSocketAddress();
-                String path = "endpoints[" + i + "].lb_endpoints[" + j + "].endpoint.address";
-                if (address.getAddress().isEmpty()) {
-                    throw new ConfigRejected(path + ": not a socket address (expected: address and port_value)");
-                }
+                String at = "endpoints[" + i + "].lb_endpoints[" + j + "]";
+                Fields.of(endpoint, at)
+                        .honours("endpoint", "health_status", "metadata", "load_balancing_weight")
+                        .refuseOthers(reasons);
+                Fields.of(endpoint.getEndpoint(), at + ".endpoint")
+                        .honours("address", "hostname")
+                        .refuseOthers(reasons);
+                String path = at + ".endpoint.address";
                 long weight = endpoint.hasLoadBalancingWeight()
                         ? endpoint.getLoadBalancingWeight().getValue()
                         : 1;
@@ -461,10 +686,15 @@ public final class ClusterReader {
                     case UNHEALTHY, DRAINING, TIMEOUT, UNRECOGNIZED -> false;
                 };
                 String hostname = endpoint.getEndpoint().getHostname();
-                for (InetAddress resolved : resolver.resolve(address.getAddress(), path)) {
+                for (SocketAddress resolved : addresses(endpoint.getEndpoint().getAddress(), path, resolver, reasons)) {
                     hosts.add(new HostSpec(
-                            new InetSocketAddress(resolved, address.getPortValue()),
-                            hostname.isEmpty() && resolver.names() ? address.getAddress() : hostname,
+                            resolved,
+                            hostname.isEmpty() && resolver.names()
+                                    ? endpoint.getEndpoint()
+                                            .getAddress()
+                                            .getSocketAddress()
+                                            .getAddress()
+                                    : hostname,
                             where,
                             locality.getPriority(),
                             Math.clamp(weight, 1, Integer.MAX_VALUE),
@@ -474,7 +704,64 @@ public final class ClusterReader {
                 }
             }
         }
+        if (!reasons.isEmpty()) {
+            throw new ConfigRejected(reasons);
+        }
         return hosts;
+    }
+
+    /// What an assignment that [#hosts] takes says beside its hosts.
+    public static AssignmentPolicy policy(ClusterLoadAssignment assignment) {
+        var policy = assignment.getPolicy();
+        var usual = AssignmentPolicy.USUAL;
+        int drop = 0;
+        if (policy.getDropOverloadsCount() > 0) {
+            var share = policy.getDropOverloads(0).getDropPercentage();
+            drop = (int) Math.min(
+                    1_000_000,
+                    Integer.toUnsignedLong(share.getNumerator())
+                            * switch (share.getDenominator()) {
+                                case HUNDRED, UNRECOGNIZED -> 10_000L;
+                                case TEN_THOUSAND -> 100L;
+                                case MILLION -> 1L;
+                            });
+        }
+        return new AssignmentPolicy(
+                policy.hasOverprovisioningFactor()
+                        ? policy.getOverprovisioningFactor().getValue()
+                        : usual.overprovisioning(),
+                drop);
+    }
+
+    private static List<SocketAddress> addresses(Address proto, String path, Resolver resolver, List<String> reasons)
+            throws ConfigRejected {
+        var all = new ArrayList<SocketAddress>();
+        switch (proto.getAddressCase()) {
+            case SOCKET_ADDRESS -> {
+                var socket = proto.getSocketAddress();
+                Fields.of(socket, path + ".socket_address")
+                        .honours("address", "port_value")
+                        .refuseOthers(reasons);
+                if (socket.getAddress().isEmpty()) {
+                    throw new ConfigRejected(path + ": no address (expected: address and port_value)");
+                }
+                for (InetAddress resolved : resolver.resolve(socket.getAddress(), path)) {
+                    all.add(new InetSocketAddress(resolved, socket.getPortValue()));
+                }
+            }
+            case PIPE -> {
+                String file = proto.getPipe().getPath();
+                if (file.startsWith("/") && file.length() <= MAX_PIPE && !resolver.names()) {
+                    all.add(UnixDomainSocketAddress.of(file));
+                } else {
+                    reasons.add(path + ".pipe.path: \"" + file + "\" (expected: an absolute path of at most " + MAX_PIPE
+                            + " characters, in a cluster of type STATIC or EDS)");
+                }
+            }
+            case ENVOY_INTERNAL_ADDRESS, ADDRESS_NOT_SET ->
+                reasons.add(path + ": not a socket address (expected: socket_address or pipe)");
+        }
+        return all;
     }
 
     /// Addresses of a name.

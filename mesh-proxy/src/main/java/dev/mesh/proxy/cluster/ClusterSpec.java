@@ -1,6 +1,7 @@
 package dev.mesh.proxy.cluster;
 
 import dev.mesh.proxy.codec.Http1Limits;
+import dev.mesh.proxy.codec.Http2Limits;
 import dev.mesh.proxy.tls.UpstreamTls;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
@@ -16,6 +17,8 @@ import org.jspecify.annotations.Nullable;
 /// @param bufferLimit `per_connection_buffer_limit_bytes`, default 1 MiB
 /// @param tls null = plaintext
 /// @param autoSni whether the server name to send is the request's authority
+/// @param tcpKeepAlive null = TCP connections are not probed
+/// @param http2KeepAlive null = HTTP/2 connections are not probed
 /// @param altStatName name in statistics
 public record ClusterSpec(
         String name,
@@ -31,7 +34,12 @@ public record ClusterSpec(
         Http1Limits http1,
         int bufferLimit,
         @Nullable UpstreamTls tls,
-        boolean autoSni) {
+        boolean autoSni,
+        @Nullable TcpKeepAlive tcpKeepAlive,
+        Http2Limits.@Nullable KeepAlive http2KeepAlive) {
+
+    /// Probes of idle TCP connections; 0 = as the machine does.
+    public record TcpKeepAlive(int probes, int idleSeconds, int intervalSeconds) {}
 
     /// Which version of HTTP the upstream is spoken to with.
     public enum HttpVersion {

@@ -26,6 +26,7 @@ public final class ClusterStats {
     public final Gauge rqActive;
     public final Counter rqPendingTotal;
     public final Gauge rqPendingActive;
+    public final Counter rqDropOverload;
     public final Counter rqPendingOverflow;
     public final Counter rqPendingFailureEject;
     public final Counter rqCompleted;
@@ -64,6 +65,7 @@ public final class ClusterStats {
         rqActive = scope.gauge("upstream_rq_active");
         rqPendingTotal = scope.counter("upstream_rq_pending_total");
         rqPendingActive = scope.gauge("upstream_rq_pending_active");
+        rqDropOverload = scope.counter("upstream_rq_drop_overload");
         rqPendingOverflow = scope.counter("upstream_rq_pending_overflow");
         rqPendingFailureEject = scope.counter("upstream_rq_pending_failure_eject");
         rqCompleted = scope.counter("upstream_rq_completed");

@@ -1,13 +1,13 @@
 package dev.mesh.proxy.cluster;
 
-import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /// One endpoint of a cluster. The same object as long as the endpoint stays in the cluster, whatever else of
 /// the cluster changes. Any thread.
 public interface Host {
-    InetSocketAddress address();
+    SocketAddress address();
 
     /// Name by which it was found (DNS name, EDS hostname); empty if only its address is known.
     String hostname();

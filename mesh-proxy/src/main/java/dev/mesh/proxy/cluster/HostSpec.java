@@ -1,6 +1,6 @@
 package dev.mesh.proxy.cluster;
 
-import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.util.Map;
 
 /// One endpoint as configured or found.
@@ -11,7 +11,7 @@ import java.util.Map;
 /// @param localityWeight counts only where the cluster chooses localities by weight; 0 = gets no traffic there
 /// @param healthy as EDS says: UNKNOWN and HEALTHY are
 public record HostSpec(
-        InetSocketAddress address,
+        SocketAddress address,
         String hostname,
         String locality,
         int priority,

@@ -4,7 +4,7 @@ import dev.mesh.api.decide.RouteAction.Priority;
 import dev.mesh.proxy.stats.Counter;
 import dev.mesh.proxy.stats.Gauge;
 import dev.mesh.proxy.stats.Scope;
-import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -32,10 +32,10 @@ public final class LiveCluster implements Cluster {
     private final Gauge membershipTotal;
     private final Gauge membershipHealthy;
     private final Counter membershipChange;
-    private volatile Members members = new Members(List.of(), List.of());
+    private volatile Members members = new Members(List.of(), List.of(), AssignmentPolicy.USUAL);
     private volatile boolean live = true;
 
-    private record Members(List<LiveHost> all, List<Level> levels) {}
+    private record Members(List<LiveHost> all, List<Level> levels, AssignmentPolicy policy) {}
 
     /// The hosts of one priority, and what was made of those that are healthy now.
     private record Level(List<LiveHost> hosts, AtomicReference<Choice> choice) {}
@@ -69,8 +69,8 @@ public final class LiveCluster implements Cluster {
     }
 
     /// Replaces the hosts. One with a known address stays the same object, with its connections and counters.
-    public void update(List<HostSpec> specs) {
-        Map<InetSocketAddress, LiveHost> known = new LinkedHashMap<>();
+    public void update(List<HostSpec> specs, AssignmentPolicy assigned) {
+        Map<SocketAddress, LiveHost> known = new LinkedHashMap<>();
         members.all.forEach(host -> known.put(host.address(), host));
         var all = new ArrayList<LiveHost>(specs.size());
         var byPriority = new TreeMap<Integer, List<LiveHost>>();
@@ -90,7 +90,7 @@ public final class LiveCluster implements Cluster {
         var levels = byPriority.values().stream()
                 .map(hosts -> new Level(List.copyOf(hosts), new AtomicReference<>()))
                 .toList();
-        members = new Members(List.copyOf(all), levels);
+        members = new Members(List.copyOf(all), levels, assigned);
         membershipTotal.set(all.size());
         membershipHealthy.set(all.stream().filter(LiveHost::healthy).count());
         membershipChange.inc();
@@ -141,7 +141,7 @@ public final class LiveCluster implements Cluster {
                 healthy[i] += host.healthy() ? 1 : 0;
             }
         }
-        Priorities priorities = Priorities.of(healthy, hosts);
+        Priorities priorities = Priorities.of(healthy, hosts, members.policy.overprovisioning());
         int picked = priorities.pick(
                 context.hasHash()
                         ? (int) Long.remainderUnsigned(context.hash(), 100)
@@ -170,7 +170,7 @@ public final class LiveCluster implements Cluster {
                 healthy++;
             }
         }
-        boolean panic = elsewhere + Priorities.health(healthy, hosts.size()) < 100
+        boolean panic = elsewhere + Priorities.health(healthy, hosts.size(), members.policy.overprovisioning()) < 100
                 && healthy * 100 < panicPercent * hosts.size();
         if (panic) {
             if (made != null && made.panic) {
@@ -182,13 +182,21 @@ public final class LiveCluster implements Cluster {
         List<LiveHost> eligible =
                 panic ? hosts : hosts.stream().filter(LiveHost::healthy).toList();
         boolean ring = policy instanceof LbPolicy.RingHash || policy instanceof LbPolicy.Maglev;
-        LoadBalancer balancer = localityWeighted && !panic && !ring ? LoadBalancer.byLocality(policy, hosts) : null;
+        LoadBalancer balancer = localityWeighted && !panic && !ring
+                ? LoadBalancer.byLocality(policy, hosts, members.policy.overprovisioning())
+                : null;
         var fresh = new Choice(
                 eligible,
                 panic,
                 balancer != null ? balancer : LoadBalancer.of(policy, eligible, localityWeighted && ring));
         level.choice.set(fresh);
         return fresh;
+    }
+
+    @Override
+    public boolean drops(RandomGenerator random) {
+        int drop = members.policy.drop();
+        return drop > 0 && random.nextInt(1_000_000) < drop;
     }
 
     @Override

@@ -1,6 +1,6 @@
 package dev.mesh.proxy.cluster;
 
-import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
@@ -51,7 +51,7 @@ final class LiveHost implements Host {
     }
 
     @Override
-    public InetSocketAddress address() {
+    public SocketAddress address() {
         return spec.address();
     }
 

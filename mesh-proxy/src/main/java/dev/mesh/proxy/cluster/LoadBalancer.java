@@ -2,6 +2,7 @@ package dev.mesh.proxy.cluster;
 
 import dev.mesh.api.decide.HashRing;
 import dev.mesh.api.decide.MaglevTable;
+import dev.mesh.proxy.io.Addresses;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -36,8 +37,7 @@ sealed interface LoadBalancer {
     private static List<HashRing.Entry> entries(List<LiveHost> hosts, boolean localityWeights) {
         return hosts.stream()
                 .map(host -> new HashRing.Entry(
-                        host.address().getAddress().getHostAddress() + ":"
-                                + host.address().getPort(),
+                        Addresses.text(host.address()),
                         localityWeights
                                 ? Math.clamp(
                                         (long) host.weight()
@@ -115,8 +115,9 @@ sealed interface LoadBalancer {
     /// Chooses the locality by its weight, less what its unhealthy hosts cannot carry, and then a host.
     ///
     /// @param all of a priority, healthy or not
+    /// @param overprovisioning in percent
     /// @return null if no locality has a weight and a healthy host
-    static @Nullable LoadBalancer byLocality(LbPolicy policy, List<LiveHost> all) {
+    static @Nullable LoadBalancer byLocality(LbPolicy policy, List<LiveHost> all, int overprovisioning) {
         var localities = new LinkedHashMap<String, List<LiveHost>>();
         all.forEach(host -> localities
                 .computeIfAbsent(host.locality(), any -> new ArrayList<>())
@@ -125,8 +126,8 @@ sealed interface LoadBalancer {
         var weights = new ArrayList<Long>();
         localities.forEach((name, hosts) -> {
             var healthy = hosts.stream().filter(LiveHost::healthy).toList();
-            long weight =
-                    (long) hosts.getFirst().spec().localityWeight() * Priorities.health(healthy.size(), hosts.size());
+            long weight = (long) hosts.getFirst().spec().localityWeight()
+                    * Priorities.health(healthy.size(), hosts.size(), overprovisioning);
             if (weight > 0) {
                 parts.add(new ByLocality.Part(healthy, of(policy, healthy, false)));
                 weights.add(weight);

@@ -1,20 +1,19 @@
 package dev.mesh.proxy.cluster;
 
 /// How much of the traffic each priority gets (Envoy, "Priority levels"): the first takes as much as its healthy
-/// hosts can carry with an overprovisioning of 140 %, the next what is left.
+/// hosts can carry with an overprovisioning of (usually) 140 %, the next what is left.
 ///
 /// @param health of each priority in percent, 0-100
 /// @param loads of each priority in percent; 100 together
 /// @param total health of all, 0-100; below 100 a priority may panic
 record Priorities(int[] health, int[] loads, int total) {
-    private static final int OVERPROVISIONING = 140;
-
-    static Priorities of(int[] healthy, int[] hosts) {
+    /// @param overprovisioning in percent
+    static Priorities of(int[] healthy, int[] hosts, int overprovisioning) {
         int count = hosts.length;
         var health = new int[count];
         long sum = 0;
         for (int i = 0; i < count; i++) {
-            health[i] = health(healthy[i], hosts[i]);
+            health[i] = health(healthy[i], hosts[i], overprovisioning);
             sum += health[i];
         }
         int total = (int) Math.min(100, sum);
@@ -46,8 +45,8 @@ record Priorities(int[] health, int[] loads, int total) {
         return new Priorities(health, loads, total);
     }
 
-    static int health(int healthy, int hosts) {
-        return hosts == 0 ? 0 : (int) Math.min(100, (long) OVERPROVISIONING * healthy / hosts);
+    static int health(int healthy, int hosts, int overprovisioning) {
+        return hosts == 0 ? 0 : (int) Math.min(100, (long) overprovisioning * healthy / hosts);
     }
 
     /// @param draw 0-99

@@ -32,6 +32,7 @@ public final class Http2ClientCodec extends Http2ConnectionHandler implements Cl
     private int requests;
     private boolean draining;
     private boolean closed;
+    private @Nullable Http2KeepAlive keepAlive;
 
     private Http2ClientCodec(
             Http2ConnectionDecoder decoder,
@@ -63,6 +64,10 @@ public final class Http2ClientCodec extends Http2ConnectionHandler implements Cl
         }
         ctx.flush();
         ctx.read();
+        var settings = limits.keepAlive();
+        if (settings != null) {
+            keepAlive = new Http2KeepAlive(settings, ctx, encoder(), () -> {});
+        }
     }
 
     @Override
@@ -154,6 +159,9 @@ public final class Http2ClientCodec extends Http2ConnectionHandler implements Cl
     @Override
     public void channelInactive(ChannelHandlerContext ctx) throws Exception {
         closed = true;
+        if (keepAlive != null) {
+            keepAlive.stop();
+        }
         super.channelInactive(ctx);
         if (observer != null) {
             observer.onClosed(this);
@@ -346,6 +354,14 @@ public final class Http2ClientCodec extends Http2ConnectionHandler implements Cl
         @Override
         public void onRstStreamRead(ChannelHandlerContext ctx, int streamId, long errorCode) {
             codec.streams.onRst(streamId, errorCode);
+        }
+
+        @Override
+        public void onPingAckRead(ChannelHandlerContext ctx, long data) {
+            Http2KeepAlive probing = codec.keepAlive;
+            if (probing != null) {
+                probing.onAck(data);
+            }
         }
 
         @Override

@@ -4,10 +4,11 @@ import dev.mesh.proxy.filter.ConfigRejected;
 import dev.mesh.proxy.http.HeaderMap;
 import dev.mesh.proxy.http.RequestHead;
 import dev.mesh.proxy.http.ResponseHead;
+import dev.mesh.proxy.io.Addresses;
 import dev.mesh.proxy.stream.ResponseFlag;
 import dev.mesh.proxy.stream.StreamInfo;
 import java.net.InetAddress;
-import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.time.Instant;
 import java.util.Locale;
 import java.util.Map;
@@ -279,16 +280,12 @@ final class Operators {
         return number < GRPC.length ? GRPC[number] : code;
     }
 
-    private static @Nullable String address(@Nullable InetSocketAddress address) {
-        return address == null ? null : ip(address) + ":" + address.getPort();
+    private static @Nullable String address(@Nullable SocketAddress address) {
+        return address == null ? null : Addresses.text(address);
     }
 
-    private static @Nullable String ip(@Nullable InetSocketAddress address) {
-        if (address == null) {
-            return null;
-        }
-        InetAddress resolved = address.getAddress();
-        return resolved == null ? address.getHostString() : resolved.getHostAddress();
+    private static @Nullable String ip(@Nullable SocketAddress address) {
+        return address == null ? null : Addresses.host(address);
     }
 
     private static @Nullable String orNull(String text) {

@@ -6,6 +6,7 @@ import io.netty.channel.IoHandlerFactory;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.ServerChannel;
 import io.netty.channel.epoll.Epoll;
+import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.epoll.EpollSocketChannel;
@@ -42,12 +43,27 @@ public final class Loops implements AutoCloseable {
         return epoll;
     }
 
+    /// Whether sockets are epoll's, with its options.
+    public boolean epoll() {
+        return epoll;
+    }
+
     public Class<? extends ServerChannel> serverChannel() {
         return epoll ? EpollServerSocketChannel.class : NioServerSocketChannel.class;
     }
 
     public Class<? extends Channel> socketChannel() {
         return epoll ? EpollSocketChannel.class : NioSocketChannel.class;
+    }
+
+    /// For Unix domain sockets.
+    ///
+    /// @throws UnsupportedOperationException without epoll
+    public Class<? extends Channel> domainSocketChannel() {
+        if (!epoll) {
+            throw new UnsupportedOperationException("Unix domain sockets need epoll");
+        }
+        return EpollDomainSocketChannel.class;
     }
 
     @Override

@@ -9,6 +9,7 @@ import dev.mesh.api.decide.VirtualHost;
 import dev.mesh.api.decide.compile.Compiled;
 import dev.mesh.api.decide.compile.RouteCompiler;
 import dev.mesh.api.xds.XdsType;
+import dev.mesh.proxy.cluster.AssignmentPolicy;
 import dev.mesh.proxy.cluster.ClusterReader;
 import dev.mesh.proxy.cluster.HostSpec;
 import dev.mesh.proxy.cluster.LiveCluster;
@@ -25,6 +26,8 @@ import io.envoyproxy.envoy.config.core.v3.TrafficDirection;
 import io.envoyproxy.envoy.config.endpoint.v3.ClusterLoadAssignment;
 import io.envoyproxy.envoy.config.listener.v3.Listener;
 import io.envoyproxy.envoy.config.route.v3.RouteConfiguration;
+import java.net.Inet4Address;
+import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.time.Instant;
@@ -581,7 +584,10 @@ public final class Loader {
         state.warmingBody = update.body();
         switch (read.discovery()) {
             case STATIC -> {
-                read.cluster().update(ClusterReader.hosts(read.assignment(), ClusterReader.Resolver.LITERALS));
+                read.cluster()
+                        .update(
+                                ClusterReader.hosts(read.assignment(), ClusterReader.Resolver.LITERALS),
+                                ClusterReader.policy(read.assignment()));
                 activate(proto.getName(), state);
             }
             case NO_HOSTS -> activate(proto.getName(), state);
@@ -589,7 +595,10 @@ public final class Loader {
             case EDS -> {
                 AssignmentState known = assignments.get(read.edsName());
                 if (known != null) {
-                    read.cluster().update(ClusterReader.hosts(known.assignment(), ClusterReader.Resolver.LITERALS));
+                    read.cluster()
+                            .update(
+                                    ClusterReader.hosts(known.assignment(), ClusterReader.Resolver.LITERALS),
+                                    ClusterReader.policy(known.assignment()));
                     activate(proto.getName(), state);
                 } else {
                     warming(XdsType.CLUSTER, proto.getName(), update.version());
@@ -638,24 +647,24 @@ public final class Loader {
     private void endpoints(Update update, ClusterLoadAssignment proto) throws ConfigRejected {
         List<HostSpec> hosts = ClusterReader.hosts(proto, ClusterReader.Resolver.LITERALS);
         assignments.put(proto.getClusterName(), new AssignmentState(update.version(), update.body(), proto));
-        hostsKnown(proto.getClusterName(), hosts);
+        hostsKnown(proto.getClusterName(), hosts, ClusterReader.policy(proto));
         record(XdsType.ENDPOINT, proto.getClusterName(), update.version(), update.body(), "");
     }
 
-    private void hostsKnown(String edsName, List<HostSpec> hosts) {
+    private void hostsKnown(String edsName, List<HostSpec> hosts, AssignmentPolicy policy) {
         clusterStates.forEach((name, state) -> {
             var active = state.activeRead;
             if (active != null
                     && active.discovery() == ClusterReader.Discovery.EDS
                     && active.edsName().equals(edsName)) {
-                active.cluster().update(hosts);
+                active.cluster().update(hosts, policy);
                 sweepPools.run();
             }
             var warming = state.warming;
             if (warming != null
                     && warming.discovery() == ClusterReader.Discovery.EDS
                     && warming.edsName().equals(edsName)) {
-                warming.cluster().update(hosts);
+                warming.cluster().update(hosts, policy);
                 activate(name, state);
             }
         });
@@ -670,7 +679,7 @@ public final class Loader {
         Thread.ofVirtual().name("dns-" + name).start(() -> {
             List<HostSpec> found = null;
             try {
-                found = ClusterReader.hosts(read.assignment(), DNS);
+                found = ClusterReader.hosts(read.assignment(), new Dns(read.family()));
             } catch (ConfigRejected e) {
                 LOGGER.atWarn()
                         .addKeyValue("cluster", name)
@@ -690,7 +699,7 @@ public final class Loader {
             return;
         }
         if (hosts != null) {
-            read.cluster().update(hosts);
+            read.cluster().update(hosts, ClusterReader.policy(read.assignment()));
             sweepPools.run();
         }
         if (state.warming == read) {
@@ -701,21 +710,38 @@ public final class Loader {
         settle();
     }
 
-    private static final ClusterReader.Resolver DNS = new ClusterReader.Resolver() {
+    /// Asks the machine's resolver, and keeps the addresses of the wanted family.
+    private record Dns(Cluster.DnsLookupFamily family) implements ClusterReader.Resolver {
         @Override
         public List<InetAddress> resolve(String address, String path) throws ConfigRejected {
             try {
-                return Arrays.asList(InetAddress.getAllByName(address));
+                return wanted(Arrays.asList(InetAddress.getAllByName(address)), address, path);
             } catch (UnknownHostException e) {
                 throw new ConfigRejected(path + ": \"" + address + "\" cannot be resolved");
             }
+        }
+
+        private List<InetAddress> wanted(List<InetAddress> found, String address, String path) throws ConfigRejected {
+            var four = found.stream().filter(Inet4Address.class::isInstance).toList();
+            var six = found.stream().filter(Inet6Address.class::isInstance).toList();
+            var wanted = switch (family) {
+                case AUTO -> six.isEmpty() ? four : six;
+                case V4_ONLY -> four;
+                case V6_ONLY -> six;
+                case V4_PREFERRED -> four.isEmpty() ? six : four;
+                case ALL, UNRECOGNIZED -> found;
+            };
+            if (wanted.isEmpty()) {
+                throw new ConfigRejected(path + ": \"" + address + "\" has no address of family " + family);
+            }
+            return wanted;
         }
 
         @Override
         public boolean names() {
             return true;
         }
-    };
+    }
 
     // ---- listeners ----
 
@@ -1065,7 +1091,7 @@ public final class Loader {
             }
             case ENDPOINT -> {
                 assignments.remove(name);
-                hostsKnown(name, List.of());
+                hostsKnown(name, List.of(), AssignmentPolicy.USUAL);
                 forget(type, name);
             }
             case LISTENER -> {

@@ -7,7 +7,7 @@ import dev.mesh.proxy.http.HeaderMap;
 import dev.mesh.proxy.http.Protocol;
 import dev.mesh.proxy.http.RequestHead;
 import dev.mesh.proxy.http.ResponseHead;
-import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import org.jspecify.annotations.Nullable;
 
 /// What is known of one request (or one TCP connection, where the HTTP fields stay unset). Filled by the
@@ -43,9 +43,9 @@ public final class StreamInfo {
     public @Nullable VirtualHost virtualHost;
     public @Nullable Route route;
     public @Nullable String upstreamCluster;
-    public @Nullable InetSocketAddress upstreamHost;
+    public @Nullable SocketAddress upstreamHost;
     public String upstreamHostname = "";
-    public @Nullable InetSocketAddress upstreamLocalAddress;
+    public @Nullable SocketAddress upstreamLocalAddress;
     public @Nullable Protocol upstreamProtocol;
     public String upstreamTransportFailureReason = "";
     public int upstreamAttempts;

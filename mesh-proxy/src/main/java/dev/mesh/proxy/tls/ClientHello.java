@@ -124,18 +124,17 @@ public record ClientHello(String serverName, List<String> protocols, boolean ecd
     private static String serverName(Bytes body) throws Malformed {
         Bytes list = body.part(body.number(2));
         if (list.number(1) != 0) {
-            throw Malformed.INSTANCE;
+            throw new Malformed();
         }
         String name = list.text(list.number(2));
         if (name.isEmpty() || name.length() > 255 || name.indexOf('\0') >= 0) {
-            throw Malformed.INSTANCE;
+            throw new Malformed();
         }
         return name.toLowerCase(Locale.ROOT);
     }
 
     private static final class Malformed extends Exception {
         private static final long serialVersionUID = 1;
-        private static final Malformed INSTANCE = new Malformed();
 
         private Malformed() {
             super("malformed", null, false, false);
@@ -160,7 +159,7 @@ public record ClientHello(String serverName, List<String> protocols, boolean ecd
 
         private void need(int count) throws Malformed {
             if (count > left()) {
-                throw Malformed.INSTANCE;
+                throw new Malformed();
             }
         }
 

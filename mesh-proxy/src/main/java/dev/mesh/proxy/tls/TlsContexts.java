@@ -321,39 +321,34 @@ public final class TlsContexts {
         if (source.hasWatchedDirectory()) {
             reasons.add(path + ".watched_directory: not supported");
         }
-        switch (source.getSpecifierCase()) {
-            case FILENAME -> {
-                try {
-                    return Files.readAllBytes(Path.of(source.getFilename()));
-                } catch (NoSuchFileException e) {
-                    reasons.add(path + ".filename: \"" + source.getFilename() + "\" does not exist");
-                } catch (IOException e) {
-                    reasons.add(path + ".filename: \"" + source.getFilename() + "\" cannot be read (" + e.getMessage()
-                            + ")");
-                }
-                return null;
-            }
-            case INLINE_BYTES -> {
-                return source.getInlineBytes().toByteArray();
-            }
-            case INLINE_STRING -> {
-                return source.getInlineStringBytes().toByteArray();
-            }
+        return switch (source.getSpecifierCase()) {
+            case FILENAME -> file(source.getFilename(), path + ".filename");
+            case INLINE_BYTES -> source.getInlineBytes().toByteArray();
+            case INLINE_STRING -> source.getInlineStringBytes().toByteArray();
             case ENVIRONMENT_VARIABLE -> {
                 String value = System.getenv(source.getEnvironmentVariable());
-                if (value != null) {
-                    return value.getBytes(StandardCharsets.UTF_8);
+                if (value == null) {
+                    reasons.add(path + ".environment_variable: \"" + source.getEnvironmentVariable() + "\" is not set");
                 }
-                reasons.add(path + ".environment_variable: \"" + source.getEnvironmentVariable() + "\" is not set");
-                return null;
+                yield value == null ? null : value.getBytes(StandardCharsets.UTF_8);
             }
             case SPECIFIER_NOT_SET -> {
                 reasons.add(path + ": missing (expected: filename, inline_string, inline_bytes or"
                         + " environment_variable)");
-                return null;
+                yield null;
             }
+        };
+    }
+
+    private byte @Nullable [] file(String name, String path) {
+        try {
+            return Files.readAllBytes(Path.of(name));
+        } catch (NoSuchFileException e) {
+            reasons.add(path + ": \"" + name + "\" does not exist");
+        } catch (IOException e) {
+            reasons.add(path + ": \"" + name + "\" cannot be read (" + e.getMessage() + ")");
         }
-        throw new AssertionError(source.getSpecifierCase());
+        return null;
     }
 
     // ---- validation_context ----

@@ -14,7 +14,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.ConnectTimeoutException;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
-import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -162,7 +162,7 @@ public final class HttpPool implements ClientConnection.Observer {
             channel.closeFuture().addListener(closed -> breaker.connectionClosed());
         }
         connection.observer(this);
-        connections.add(new Pooled(connection, (InetSocketAddress) channel.localAddress()));
+        connections.add(new Pooled(connection, channel.localAddress()));
         if (draining) {
             connection.drain();
         }
@@ -183,7 +183,7 @@ public final class HttpPool implements ClientConnection.Observer {
                 false,
                 true,
                 usual.floods(),
-                null);
+                spec.http2KeepAlive());
     }
 
     private void serveWaiting() {
@@ -281,10 +281,10 @@ public final class HttpPool implements ClientConnection.Observer {
 
     private static final class Pooled {
         private final ClientConnection connection;
-        private final InetSocketAddress localAddress;
+        private final @Nullable SocketAddress localAddress;
         private long idleSince = System.nanoTime();
 
-        private Pooled(ClientConnection connection, InetSocketAddress localAddress) {
+        private Pooled(ClientConnection connection, @Nullable SocketAddress localAddress) {
             this.connection = connection;
             this.localAddress = localAddress;
         }

@@ -3,6 +3,7 @@ package dev.mesh.proxy.upstream;
 import dev.mesh.proxy.cluster.Cluster;
 import dev.mesh.proxy.cluster.ClusterSpec;
 import dev.mesh.proxy.cluster.Host;
+import dev.mesh.proxy.io.Addresses;
 import dev.mesh.proxy.io.Loops;
 import dev.mesh.proxy.stats.Scope;
 import dev.mesh.proxy.tls.TlsFailure;
@@ -15,11 +16,16 @@ import io.netty.channel.ChannelOption;
 import io.netty.channel.ConnectTimeoutException;
 import io.netty.channel.EventLoop;
 import io.netty.channel.WriteBufferWaterMark;
+import io.netty.channel.epoll.EpollChannelOption;
+import io.netty.channel.socket.nio.NioChannelOption;
+import io.netty.channel.unix.DomainSocketAddress;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
+import java.net.UnixDomainSocketAddress;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import jdk.net.ExtendedSocketOptions;
 import org.jspecify.annotations.Nullable;
 
 /// Opens TCP connections, with TLS where the cluster has it.
@@ -47,10 +53,10 @@ public final class TcpConnector implements Connector {
         int limit = spec.bufferLimit();
         cluster.stats().cxTotal.inc();
         host.stats().cxTotal().inc();
-        var connecting = new Bootstrap()
+        UnixDomainSocketAddress unix = host.address() instanceof UnixDomainSocketAddress path ? path : null;
+        var bootstrap = new Bootstrap()
                 .group(loop)
-                .channel(loops.socketChannel())
-                .option(ChannelOption.TCP_NODELAY, true)
+                .channel(unix == null ? loops.socketChannel() : loops.domainSocketChannel())
                 .option(ChannelOption.AUTO_READ, false)
                 .option(ChannelOption.ALLOW_HALF_CLOSURE, true)
                 .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int)
@@ -63,8 +69,17 @@ public final class TcpConnector implements Connector {
                             startTls(channel, spec, host, sni, protocol);
                         }
                     }
-                })
-                .connect(host.address());
+                });
+        if (unix == null) {
+            bootstrap.option(ChannelOption.TCP_NODELAY, true);
+            if (spec.tcpKeepAlive() != null) {
+                keepAlive(spec.tcpKeepAlive(), bootstrap);
+            }
+        }
+        var connecting = bootstrap.connect(
+                unix == null
+                        ? host.address()
+                        : new DomainSocketAddress(unix.getPath().toString()));
         connecting.addListener(done -> {
             if (!done.isSuccess()) {
                 failed(cluster, host, promise, done.cause());
@@ -93,6 +108,29 @@ public final class TcpConnector implements Connector {
         return promise;
     }
 
+    // What is not said is left to the machine, as in Envoy.
+    private void keepAlive(ClusterSpec.TcpKeepAlive settings, Bootstrap bootstrap) {
+        bootstrap.option(ChannelOption.SO_KEEPALIVE, true);
+        boolean epoll = loops.epoll();
+        if (settings.probes() > 0) {
+            bootstrap.option(
+                    epoll ? EpollChannelOption.TCP_KEEPCNT : NioChannelOption.of(ExtendedSocketOptions.TCP_KEEPCOUNT),
+                    settings.probes());
+        }
+        if (settings.idleSeconds() > 0) {
+            bootstrap.option(
+                    epoll ? EpollChannelOption.TCP_KEEPIDLE : NioChannelOption.of(ExtendedSocketOptions.TCP_KEEPIDLE),
+                    settings.idleSeconds());
+        }
+        if (settings.intervalSeconds() > 0) {
+            bootstrap.option(
+                    epoll
+                            ? EpollChannelOption.TCP_KEEPINTVL
+                            : NioChannelOption.of(ExtendedSocketOptions.TCP_KEEPINTERVAL),
+                    settings.intervalSeconds());
+        }
+    }
+
     private static void startTls(Channel channel, ClusterSpec spec, Host host, String sni, String protocol) {
         var tls = spec.tls();
         if (tls == null) {
@@ -101,7 +139,7 @@ public final class TcpConnector implements Connector {
         SslHandler handler = tls.newHandler(
                 channel.alloc(),
                 sni.isEmpty() ? tls.sni(host.hostname()) : sni,
-                host.address().getPort(),
+                Addresses.port(host.address()),
                 protocol);
         handler.setHandshakeTimeout(spec.connectTimeout().toMillis(), TimeUnit.MILLISECONDS);
         channel.pipeline().addLast(handler, new HandshakeReads());

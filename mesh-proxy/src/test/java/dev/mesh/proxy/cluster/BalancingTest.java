@@ -87,7 +87,10 @@ class BalancingTest {
     private LiveCluster cluster() throws ConfigRejected {
         var read = new ClusterReader(new StatsStore())
                 .read(proto.setLoadAssignment(assignment).build());
-        read.cluster().update(ClusterReader.hosts(read.assignment(), ClusterReader.Resolver.LITERALS));
+        read.cluster()
+                .update(
+                        ClusterReader.hosts(read.assignment(), ClusterReader.Resolver.LITERALS),
+                        ClusterReader.policy(read.assignment()));
         return read.cluster();
     }
 
@@ -165,12 +168,19 @@ class BalancingTest {
 
     @Test
     void theFirstPriorityTakesAllUntilItCannotCarryIt() {
-        assertThat(Priorities.of(new int[] {8, 5}, new int[] {10, 5}).loads()).containsExactly(100, 0);
-        assertThat(Priorities.of(new int[] {5, 5}, new int[] {10, 5}).loads()).containsExactly(70, 30);
-        assertThat(Priorities.of(new int[] {0, 5}, new int[] {10, 5}).loads()).containsExactly(0, 100);
+        assertThat(Priorities.of(new int[] {8, 5}, new int[] {10, 5}, 140).loads())
+                .containsExactly(100, 0);
+        assertThat(Priorities.of(new int[] {5, 5}, new int[] {10, 5}, 140).loads())
+                .containsExactly(70, 30);
+        assertThat(Priorities.of(new int[] {0, 5}, new int[] {10, 5}, 140).loads())
+                .containsExactly(0, 100);
         // Together they cannot: each gets its part of what there is.
-        assertThat(Priorities.of(new int[] {1, 2}, new int[] {10, 10}).loads()).containsExactly(34, 66);
-        assertThat(Priorities.of(new int[] {0, 0}, new int[] {3, 1}).loads()).containsExactly(75, 25);
+        assertThat(Priorities.of(new int[] {1, 2}, new int[] {10, 10}, 140).loads())
+                .containsExactly(34, 66);
+        assertThat(Priorities.of(new int[] {8, 5}, new int[] {10, 5}, 100).loads())
+                .containsExactly(80, 20);
+        assertThat(Priorities.of(new int[] {0, 0}, new int[] {3, 1}, 140).loads())
+                .containsExactly(75, 25);
     }
 
     @Test

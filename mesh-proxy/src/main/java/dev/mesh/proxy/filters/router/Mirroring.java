@@ -17,7 +17,7 @@ import dev.mesh.proxy.http.ResponseHead;
 import dev.mesh.proxy.upstream.PoolCallback;
 import dev.mesh.proxy.upstream.PoolFailure;
 import io.netty.buffer.ByteBuf;
-import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -153,7 +153,7 @@ final class Mirroring {
         }
 
         @Override
-        public void onStream(ClientStream ready, ClientConnection connection, InetSocketAddress localAddress) {
+        public void onStream(ClientStream ready, ClientConnection connection, @Nullable SocketAddress localAddress) {
             if (over) {
                 ready.reset(ResetReason.LOCAL_RESET);
                 return;

@@ -265,6 +265,15 @@ final class RouterFilter implements HttpFilter, LoadBalancerContext {
         if (target == null || action == null) {
             return;
         }
+        if (attempts == 0 && target.drops(context.random())) {
+            target.stats().rqDropOverload.inc();
+            var headers = new HeaderMap();
+            if (!shared.suppressEnvoyHeaders()) {
+                headers.add("x-envoy-drop-overload", "true");
+            }
+            reply(503, "drop overload", headers, ResponseFlag.DROP_OVERLOAD, "drop_overload");
+            return;
+        }
         Host host = target.choose(this);
         if (host == null) {
             target.stats().cxNoneHealthy.inc();

@@ -18,7 +18,7 @@ import dev.mesh.proxy.upstream.PoolCallback;
 import dev.mesh.proxy.upstream.PoolFailure;
 import io.netty.buffer.ByteBuf;
 import io.netty.util.concurrent.ScheduledFuture;
-import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -86,7 +86,7 @@ final class UpstreamAttempt implements PoolCallback, ClientStreamListener {
     }
 
     @Override
-    public void onStream(ClientStream ready, ClientConnection connection, InetSocketAddress localAddress) {
+    public void onStream(ClientStream ready, ClientConnection connection, @Nullable SocketAddress localAddress) {
         if (over) {
             ready.reset(ResetReason.LOCAL_RESET);
             return;

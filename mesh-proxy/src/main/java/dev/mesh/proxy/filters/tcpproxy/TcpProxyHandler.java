@@ -21,7 +21,6 @@ import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.ScheduledFuture;
-import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.List;
@@ -144,7 +143,7 @@ final class TcpProxyHandler extends ChannelInboundHandlerAdapter implements Load
         at.activeRequests().incrementAndGet();
         channel.closeFuture().addListener(closed -> at.activeRequests().decrementAndGet());
         info.upstreamConnectedNanos = System.nanoTime();
-        info.upstreamLocalAddress = (InetSocketAddress) channel.localAddress();
+        info.upstreamLocalAddress = channel.localAddress();
         channel.pipeline().addLast(new UpstreamSide());
         startIdleTimer();
         ByteBuf data;

@@ -1,0 +1,218 @@
+package dev.mesh.proxy.boot;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.mesh.proxy.filter.ConfigRejected;
+import dev.mesh.proxy.io.Loops;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.concurrent.LinkedBlockingQueue;
+import org.jspecify.annotations.NullUnmarked;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/// Fields of clusters and of their load assignments: what they do, and that none is ignored.
+@NullUnmarked
+@Timeout(60)
+class ClusterFieldsTest {
+    @TempDir
+    private static Path work;
+
+    private static Loops loops;
+
+    @BeforeAll
+    static void startLoops() {
+        loops = new Loops(1);
+    }
+
+    @AfterAll
+    static void stopLoops() {
+        loops.close();
+    }
+
+    private static final String REQUEST = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+
+    private static ScriptedUpstream upstream() throws Exception {
+        return new ScriptedUpstream(peer -> {
+            while (true) {
+                peer.readHead();
+                peer.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+            }
+        });
+    }
+
+    // Takes the place of the assignment that LiveProxy writes: the last of two equal keys would be an error in YAML.
+    private static String cluster(String name, String assignment) {
+        return "  - {name: " + name + ", type: STATIC, load_assignment: {cluster_name: " + name + ", " + assignment
+                + "}}\n";
+    }
+
+    private static ProxyProcess proxy(String clusters) throws ConfigRejected {
+        String text = """
+                static_resources:
+                  listeners:
+                  - name: main
+                    address: {socket_address: {address: 127.0.0.1, port_value: 0}}
+                    filter_chains:
+                    - filters:
+                      - name: hcm
+                        typed_config:
+                          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+                          stat_prefix: main
+                          http_filters: [{name: r, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]
+                          route_config: {virtual_hosts: [{name: all, domains: ["*"], routes: [{match: {prefix: /}, route: {cluster: up}}]}]}
+                  clusters:
+                """ + clusters;
+        var process = new ProxyProcess(BootstrapReader.parse("test", text), loops);
+        try {
+            process.start();
+        } catch (ConfigRejected e) {
+            process.close();
+            throw e;
+        }
+        return process;
+    }
+
+    private static String ask(ProxyProcess proxy) throws Exception {
+        int port = proxy.bound().values().iterator().next().getFirst().getPort();
+        try (var peer = Peer.connect(port)) {
+            return peer.write(REQUEST).readAll();
+        }
+    }
+
+    @Test
+    void anEndpointMayBeAUnixDomainSocket() throws Exception {
+        Path file = work.resolve("app.sock");
+        var heads = new LinkedBlockingQueue<String>();
+        try (var server = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
+            server.bind(UnixDomainSocketAddress.of(file));
+            Thread.ofVirtual().start(() -> {
+                try (var accepted = server.accept()) {
+                    var bytes = ByteBuffer.allocate(4096);
+                    accepted.read(bytes);
+                    heads.add(new String(bytes.array(), 0, bytes.position(), StandardCharsets.ISO_8859_1));
+                    accepted.write(ByteBuffer.wrap(
+                            "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nunix".getBytes(StandardCharsets.ISO_8859_1)));
+                    accepted.read(bytes.clear());
+                } catch (java.io.IOException e) {
+                    heads.add(e.toString());
+                }
+            });
+            try (var proxy = proxy(cluster(
+                    "up", "endpoints: [{lb_endpoints: [{endpoint: {address: {pipe: {path: \"" + file + "\"}}}}]}]"))) {
+                assertThat(ask(proxy)).startsWith("HTTP/1.1 200").endsWith("unix");
+                assertThat(heads.take()).startsWith("GET / HTTP/1.1\r\n");
+            }
+        }
+        try (var proxy = proxy(cluster(
+                "up",
+                "endpoints: [{lb_endpoints: [{endpoint: {address: {pipe: {path: \"" + work.resolve("none")
+                        + "\"}}}}]}]"))) {
+            assertThat(ask(proxy)).startsWith("HTTP/1.1 503");
+        }
+    }
+
+    @Test
+    void theControlPlaneMayHaveRequestsDropped() throws Exception {
+        try (var upstream = upstream()) {
+            String endpoints = "endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, "
+                    + "port_value: " + upstream.port() + "}}}}]}]";
+            try (var proxy = proxy(cluster(
+                    "up",
+                    endpoints + ", policy: {drop_overloads: [{category: x, drop_percentage: {numerator: 100}}]}"))) {
+                assertThat(ask(proxy))
+                        .startsWith("HTTP/1.1 503")
+                        .contains("x-envoy-drop-overload: true\r\n")
+                        .endsWith("drop overload");
+            }
+            try (var proxy = proxy(cluster(
+                    "up",
+                    endpoints + ", policy: {overprovisioning_factor: 100, drop_overloads: [{category: x, "
+                            + "drop_percentage: {numerator: 0}}]}"))) {
+                assertThat(ask(proxy)).startsWith("HTTP/1.1 200");
+            }
+        }
+    }
+
+    @Test
+    void idleConnectionsAreProbed() throws Exception {
+        try (var upstream = upstream();
+                var proxy = LiveProxy.with()
+                        .cluster(
+                                "up",
+                                upstream.port(),
+                                "upstream_connection_options: {tcp_keepalive: {keepalive_probes: 3, keepalive_time: 10, "
+                                        + "keepalive_interval: 5}}")
+                        .start(loops);
+                var client = proxy.connect()) {
+            assertThat(client.write(REQUEST).readAll()).startsWith("HTTP/1.1 200");
+        }
+    }
+
+    @Test
+    void anHttp2UpstreamThatDoesNotAnswerProbesIsGone() throws Exception {
+        try (var upstream = new ScriptedUpstream(peer -> peer.readAll());
+                var proxy = LiveProxy.with()
+                        .cluster(
+                                "up",
+                                upstream.port(),
+                                "typed_extension_protocol_options: "
+                                        + "{envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {\"@type\": "
+                                        + "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, "
+                                        + "explicit_http_config: {http2_protocol_options: {connection_keepalive: "
+                                        + "{interval: 0.05s, timeout: 0.05s}}}}}")
+                        .start(loops);
+                var client = proxy.connect()) {
+            assertThat(client.write(REQUEST).readAll()).startsWith("HTTP/1.1 503");
+        }
+    }
+
+    @Test
+    void whatIsNotHonouredIsRefusedByName() {
+        assertThatThrownBy(() -> proxy("""
+                  - name: up
+                    type: STATIC
+                    load_assignment: {cluster_name: up, endpoints: [{leds_cluster_locality_config: {}, lb_endpoints: [{endpoint: {health_check_config: {port_value: 1}, address: {socket_address: {address: 127.0.0.1, port_value: 1, resolver_name: x}}}}]}], policy: {endpoint_stale_after: 1s}}
+                    respect_dns_ttl: true
+                    health_checks: [{timeout: 1s, interval: 1s}]
+                    round_robin_lb_config: {slow_start_config: {slow_start_window: 1s}}
+                    common_lb_config: {close_connections_on_host_set_change: true}
+                    circuit_breakers: {thresholds: [{retry_budget: {}}]}
+                    outlier_detection: {enforcing_success_rate: 100}
+                    upstream_connection_options: {happy_eyeballs_config: {}}
+                    http2_protocol_options: {hpack_table_size: 1}
+                """.indent(0)))
+                .isInstanceOfSatisfying(
+                        ConfigRejected.class,
+                        e -> assertThat(e.reasons())
+                                .extracting(reason -> reason.replace("static_resources.clusters[0] (up).", ""))
+                                .contains(
+                                        "respect_dns_ttl: not supported",
+                                        "health_checks: not supported",
+                                        "round_robin_lb_config.slow_start_config: not supported",
+                                        "common_lb_config.close_connections_on_host_set_change: not supported",
+                                        "circuit_breakers.thresholds[0].retry_budget: not supported",
+                                        "outlier_detection.enforcing_success_rate: 100 is not supported (expected: 0)",
+                                        "upstream_connection_options.happy_eyeballs_config: not supported",
+                                        "http2_protocol_options.hpack_table_size: not supported"));
+        assertThatThrownBy(
+                        () -> proxy(
+                                "  - {name: up, type: STATIC, load_assignment: {cluster_name: up, endpoints: [{lb_endpoints: [{endpoint: {health_check_config: {port_value: 1}, address: {socket_address: {address: 127.0.0.1, port_value: 1, resolver_name: x}}}}]}], policy: {endpoint_stale_after: 1s}}}\n"))
+                .isInstanceOfSatisfying(
+                        ConfigRejected.class,
+                        e -> assertThat(e.reasons())
+                                .extracting(reason -> reason.replace("static_resources.clusters[0] (up).", ""))
+                                .contains(
+                                        "policy.endpoint_stale_after: not supported",
+                                        "endpoints[0].lb_endpoints[0].endpoint.health_check_config: not supported",
+                                        "endpoints[0].lb_endpoints[0].endpoint.address.socket_address.resolver_name: not supported"));
+    }
+}
