@@ -31,6 +31,10 @@ public record LocalPlan(
         List<String> urls,
         List<Binding> bindings) {
 
+    private static final int PILOT_PORT = 15010;
+    // The pilot's, where it has its usual port.
+    private static final int METRICS_PORT = 15014;
+
     /// Where the plan is to run.
     ///
     /// @param folder that the configuration was read from
@@ -66,6 +70,9 @@ public record LocalPlan(
         var urls = new ArrayList<String>();
         var bindings = new ArrayList<Binding>();
         bindings.add(new Binding("127.0.0.1", setting.pilotPort(), "the pilot's port; --xds-port takes another"));
+        if (setting.pilotPort() == PILOT_PORT) {
+            bindings.add(new Binding("127.0.0.1", METRICS_PORT, "the pilot's metrics; --xds-port takes others"));
+        }
         bindings.add(
                 new Binding("127.0.0.1", setting.adminPort(), "the edge's admin port; --admin-port takes another"));
         var edgeLabels = new TreeMap<String, String>();

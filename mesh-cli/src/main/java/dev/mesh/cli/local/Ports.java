@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.net.BindException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -32,10 +33,14 @@ public final class Ports {
     ///
     /// @throws Failure that names all that cannot be had
     public static void check(List<LocalPlan.Binding> bindings) {
-        var taken = bindings.stream()
+        List<String> taken = bindings.stream()
                 .map(Ports::problem)
                 .filter(text -> !text.isEmpty())
                 .toList();
+        if (!taken.isEmpty() && taken.size() == bindings.size()) {
+            taken = new ArrayList<>(taken);
+            taken.add("All of them: this mesh seems to be up already. Stop the other meshctl up first (Ctrl-C).");
+        }
         if (!taken.isEmpty()) {
             throw new Failure(String.join("\n         ", taken));
         }

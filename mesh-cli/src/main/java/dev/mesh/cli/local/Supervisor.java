@@ -161,10 +161,10 @@ public final class Supervisor implements AutoCloseable {
             try {
                 int last = ended.waitFor();
                 guard.ended(ended.pid());
-                status = last;
                 if (isClosing()) {
-                    return;
+                    return; // not by itself
                 }
+                status = last;
                 boolean again = switch (program.restart()) {
                     case Never -> false;
                     case OnFailure -> last != 0;
