@@ -210,6 +210,42 @@ class MeshCtlTest {
     }
 
     @Test
+    void whateverAFileHoldsTheAnswerIsASentence() throws IOException {
+        var bytes = Files.write(work.resolve("bytes"), new byte[] {(byte) 0xC3, 1, 2, 0})
+                .toString();
+        for (String text : new String[] {
+            "[1]",
+            "{\"configs\": [1]}",
+            "{\"configs\": {}}",
+            "{\"configs\": [{\"@type\": \"x.ListenersConfigDump\", \"dynamic_listeners\": [5]}]}",
+            "{\"configs\": [",
+            "{\"static_resources\": []}",
+            "static_resources: {listeners: [{name: 5}, 6]}",
+            "a: &a [*a]"
+        }) {
+            String name = file("some.json", text);
+            assertThat(run("explain", "http://x/", "--file", name)).as(text).isLessThan(3);
+            assertThat(run("pc", "all", "--file", name)).as(text).isLessThan(3);
+            assertThat(run("pc", "endpoints", "--file", name)).as(text).isLessThan(3);
+        }
+        assertThat(run("pc", "l", "--file", bytes)).isEqualTo(1);
+        assertThat(run("explain", "http://x/", "--file", bytes)).isEqualTo(1);
+        assertThat(run("explain", ":::", "--file", bytes)).isEqualTo(1);
+        assertThat(run("explain", "http://x:99999/", "--file", bytes)).isEqualTo(1);
+        assertThat(run("pc", "l", "--admin", "nope")).isEqualTo(1);
+        assertThat(run("pc", "l", "--admin", "127.0.0.1:1")).isEqualTo(1);
+
+        assertThat(err.toString())
+                .contains(
+                        "bytes: is no UTF-8 text",
+                        "port 99999 (expected: 1-65535)",
+                        "no host (expected: http://host:port/path)",
+                        "--admin: \"nope\" (expected: host:port)",
+                        "127.0.0.1:1: nothing listens there")
+                .doesNotContain("an error of meshctl itself");
+    }
+
+    @Test
     void validateReadsStandardInputAndAnswersAsJson() {
         var before = System.in;
         try {

@@ -1,6 +1,7 @@
 package dev.mesh.api.read;
 
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.FileSystemLoopException;
@@ -53,6 +54,7 @@ public record ConfigFolder(List<Path> files, List<Path> folders, Map<Path, Strin
             case AccessDeniedException _ -> "cannot be read: permission denied";
             case NoSuchFileException _ -> "cannot be read: it is a link to nothing, or gone";
             case FileSystemLoopException _ -> "cannot be read: a link that leads back to a folder above";
+            case CharacterCodingException _ -> "is no UTF-8 text";
             case FileSystemException said when said.getReason() != null -> "cannot be read: " + said.getReason();
             default -> "cannot be read: " + e.getMessage();
         };

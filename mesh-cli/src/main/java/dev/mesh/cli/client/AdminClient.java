@@ -1,6 +1,7 @@
 package dev.mesh.cli.client;
 
 import java.io.IOException;
+import java.net.ConnectException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -18,6 +19,9 @@ public final class AdminClient {
     /// @param address `host:port`
     public AdminClient(String address) {
         this.address = address;
+        if (!address.matches("(\\[[0-9a-fA-F:.]+]|[^:/\\s]+):[0-9]{1,5}")) {
+            throw new Failure("--admin: \"" + address + "\" (expected: host:port)");
+        }
     }
 
     /// The body of the answer.
@@ -32,6 +36,9 @@ public final class AdminClient {
                         + response.body().strip());
             }
             return response.body();
+        } catch (ConnectException e) {
+            throw new Failure(
+                    "no admin endpoint answers at " + address + ": nothing listens there, or it cannot be reached");
         } catch (IOException e) {
             throw new Failure("no admin endpoint answers at " + address + " (" + e.getMessage() + ")");
         } catch (InterruptedException e) {

@@ -14,8 +14,8 @@ public final class Dump {
 
     public Dump(JsonElement root) {
         if (root.isJsonObject() && root.getAsJsonObject().has("configs")) {
-            for (JsonElement section : array(root.getAsJsonObject(), "configs")) {
-                sections.add(section.getAsJsonObject());
+            for (JsonObject section : objects(root.getAsJsonObject(), "configs")) {
+                sections.add(section);
             }
         } else {
             throw new Failure("not a configuration dump (expected: an object with \"configs\")");
@@ -73,13 +73,13 @@ public final class Dump {
     }
 
     private static void each(JsonObject section, String field, Consumer<JsonObject> action) {
-        for (JsonElement item : array(section, field)) {
-            action.accept(item.getAsJsonObject());
+        for (JsonObject item : objects(section, field)) {
+            action.accept(item);
         }
     }
 
     private static void add(List<JsonObject> found, JsonObject from, String field) {
-        if (from.has(field)) {
+        if (from.get(field) instanceof JsonObject) {
             found.add(from.getAsJsonObject(field));
         }
     }
@@ -94,10 +94,10 @@ public final class Dump {
         var listeners = section("ListenersConfigDump");
         listeners.add("static_listeners", wrapped("listener", array(resources, "listeners")));
         var inline = new JsonArray();
-        for (JsonElement listener : array(resources, "listeners")) {
-            for (JsonElement chain : array(listener.getAsJsonObject(), "filter_chains")) {
-                for (JsonElement filter : array(chain.getAsJsonObject(), "filters")) {
-                    JsonObject config = object(filter.getAsJsonObject(), "typed_config");
+        for (JsonObject listener : objects(resources, "listeners")) {
+            for (JsonObject chain : objects(listener, "filter_chains")) {
+                for (JsonObject filter : objects(chain, "filters")) {
+                    JsonObject config = object(filter, "typed_config");
                     if (config.has("route_config")) {
                         inline.add(config.get("route_config"));
                     }
@@ -141,12 +141,12 @@ public final class Dump {
             JsonObject assignment =
                     assignments.getOrDefault(service.isEmpty() ? name : service, object(cluster, "load_assignment"));
             var hosts = new JsonArray();
-            for (JsonElement locality : array(assignment, "endpoints")) {
-                for (JsonElement endpoint : array(locality.getAsJsonObject(), "lb_endpoints")) {
+            for (JsonObject locality : objects(assignment, "endpoints")) {
+                for (JsonObject endpoint : objects(locality, "lb_endpoints")) {
                     var host = new JsonObject();
-                    host.add("address", object(object(endpoint.getAsJsonObject(), "endpoint"), "address"));
+                    host.add("address", object(object(endpoint, "endpoint"), "address"));
                     var health = new JsonObject();
-                    String status = string(endpoint.getAsJsonObject(), "health_status");
+                    String status = string(endpoint, "health_status");
                     health.addProperty("eds_health_status", status.isEmpty() ? "UNKNOWN" : status);
                     host.add("health_status", health);
                     hosts.add(host);
@@ -166,6 +166,20 @@ public final class Dump {
     public static JsonArray array(JsonObject object, String field) {
         JsonElement value = object.get(field);
         return value != null && value.isJsonArray() ? value.getAsJsonArray() : new JsonArray();
+    }
+
+    /// The objects in a field; none if there is no array.
+    ///
+    /// @throws Failure if something else is among them
+    public static List<JsonObject> objects(JsonObject object, String field) {
+        var all = new ArrayList<JsonObject>();
+        for (JsonElement item : array(object, field)) {
+            if (!item.isJsonObject()) {
+                throw new Failure("not what a proxy runs: " + field + " holds " + item + " (expected: objects)");
+            }
+            all.add(item.getAsJsonObject());
+        }
+        return all;
     }
 
     /// The text in a field; empty if there is none.

@@ -1,17 +1,15 @@
 package dev.mesh.cli.client;
 
-import com.google.gson.Gson;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
+import dev.mesh.api.read.ConfigFolder;
+import dev.mesh.api.read.JsonTree;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
-import org.snakeyaml.engine.v2.api.Load;
-import org.snakeyaml.engine.v2.api.LoadSettings;
-import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
 
 /// Where the configuration of one proxy comes from.
 public sealed interface DumpSource {
@@ -71,7 +69,7 @@ public sealed interface DumpSource {
             try {
                 root = tree(Files.readString(file));
             } catch (IOException e) {
-                throw new Failure(file + ": cannot be read (" + e.getMessage() + ")");
+                throw new Failure(file + ": " + ConfigFolder.reason(e));
             }
             if (root.isJsonObject() && root.getAsJsonObject().has("configs")) {
                 return root;
@@ -93,12 +91,10 @@ public sealed interface DumpSource {
                 return parse(text, file.toString());
             }
             try {
-                JsonElement tree =
-                        new Gson().toJsonTree(new Load(LoadSettings.builder().build()).loadFromString(text));
+                JsonElement tree = JsonTree.parse(text);
                 return tree.isJsonObject() ? tree : new JsonObject();
-            } catch (YamlEngineException e) {
-                throw new Failure(file + ": neither JSON nor YAML ("
-                        + String.valueOf(e.getMessage()).replaceAll("\\s+", " ") + ")");
+            } catch (IllegalArgumentException e) {
+                throw new Failure(file + ": neither JSON nor YAML (" + e.getMessage() + ")");
             }
         }
     }

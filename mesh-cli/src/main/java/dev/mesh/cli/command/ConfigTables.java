@@ -2,12 +2,14 @@ package dev.mesh.cli.command;
 
 import static dev.mesh.cli.client.Dump.array;
 import static dev.mesh.cli.client.Dump.object;
+import static dev.mesh.cli.client.Dump.objects;
 import static dev.mesh.cli.client.Dump.string;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import dev.mesh.cli.render.Table;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,16 +31,16 @@ final class ConfigTables {
         var table = new Table("ADDRESS", "PORT", "MATCH", "DESTINATION", "NAME");
         for (var listener : listeners) {
             var address = object(object(listener, "address"), "socket_address");
-            var chains = array(listener, "filter_chains").deepCopy();
+            var chains = new ArrayList<>(objects(listener, "filter_chains"));
             if (listener.has("default_filter_chain")) {
-                chains.add(listener.get("default_filter_chain"));
+                chains.add(object(listener, "default_filter_chain"));
             }
-            for (JsonElement chain : chains) {
+            for (JsonObject chain : chains) {
                 table.row(
                         string(address, "address"),
                         string(address, "port_value"),
-                        chainMatch(object(chain.getAsJsonObject(), "filter_chain_match")),
-                        destination(chain.getAsJsonObject()),
+                        chainMatch(object(chain, "filter_chain_match")),
+                        destination(chain),
                         string(listener, "name"));
             }
         }
@@ -48,14 +50,14 @@ final class ConfigTables {
     static Table routes(List<JsonObject> configurations) {
         var table = new Table("ROUTES", "DOMAINS", "MATCH", "DESTINATION", "FROM");
         for (var configuration : configurations) {
-            for (JsonElement host : array(configuration, "virtual_hosts")) {
-                for (JsonElement route : array(host.getAsJsonObject(), "routes")) {
+            for (JsonObject host : objects(configuration, "virtual_hosts")) {
+                for (JsonObject route : objects(host, "routes")) {
                     table.row(
                             string(configuration, "name"),
-                            firstOf(array(host.getAsJsonObject(), "domains")),
-                            routeMatch(object(route.getAsJsonObject(), "match")),
-                            action(route.getAsJsonObject()),
-                            provenance(route.getAsJsonObject()));
+                            firstOf(array(host, "domains")),
+                            routeMatch(object(route, "match")),
+                            action(route),
+                            provenance(route));
                 }
             }
         }
@@ -76,11 +78,11 @@ final class ConfigTables {
     static Table endpoints(List<JsonObject> clusterStatuses) {
         var table = new Table("ENDPOINT", "STATUS", "OUTLIER CHECK", "CLUSTER");
         for (var cluster : clusterStatuses) {
-            for (JsonElement host : array(cluster, "host_statuses")) {
-                var health = object(host.getAsJsonObject(), "health_status");
+            for (JsonObject host : objects(cluster, "host_statuses")) {
+                var health = object(host, "health_status");
                 table.row(
-                        endpoint(host.getAsJsonObject()),
-                        health(host.getAsJsonObject()),
+                        endpoint(host),
+                        health(host),
                         health.has("failed_outlier_check") ? "FAILED" : "OK",
                         string(cluster, "name"));
             }
@@ -127,8 +129,8 @@ final class ConfigTables {
     }
 
     private static String destination(JsonObject chain) {
-        for (JsonElement filter : array(chain, "filters")) {
-            var config = object(filter.getAsJsonObject(), "typed_config");
+        for (JsonObject filter : objects(chain, "filters")) {
+            var config = object(filter, "typed_config");
             String type = string(config, "@type");
             if (type.endsWith("HttpConnectionManager")) {
                 return config.has("rds")
@@ -152,11 +154,11 @@ final class ConfigTables {
         if (match.has("safe_regex")) {
             words.add("regex " + string(object(match, "safe_regex"), "regex"));
         }
-        for (JsonElement header : array(match, "headers")) {
-            words.add("header " + string(header.getAsJsonObject(), "name"));
+        for (JsonObject header : objects(match, "headers")) {
+            words.add("header " + string(header, "name"));
         }
-        for (JsonElement parameter : array(match, "query_parameters")) {
-            words.add("query " + string(parameter.getAsJsonObject(), "name"));
+        for (JsonObject parameter : objects(match, "query_parameters")) {
+            words.add("query " + string(parameter, "name"));
         }
         return words.toString();
     }
@@ -180,8 +182,8 @@ final class ConfigTables {
 
     private static String weighted(JsonObject action) {
         var words = new StringJoiner(", ");
-        for (JsonElement cluster : array(object(action, "weighted_clusters"), "clusters")) {
-            words.add(string(cluster.getAsJsonObject(), "weight") + "x " + string(cluster.getAsJsonObject(), "name"));
+        for (JsonObject cluster : objects(object(action, "weighted_clusters"), "clusters")) {
+            words.add(string(cluster, "weight") + "x " + string(cluster, "name"));
         }
         return words.toString();
     }

@@ -13,6 +13,7 @@ import dev.mesh.api.decide.explain.RequestDescription;
 import dev.mesh.api.proto.v1.ExplainRequest;
 import dev.mesh.api.proto.v1.Header;
 import dev.mesh.api.proto.v1.Question;
+import dev.mesh.api.read.ConfigFolder;
 import dev.mesh.cli.client.AdminClient;
 import dev.mesh.cli.client.Failure;
 import dev.mesh.cli.client.Render;
@@ -193,7 +194,7 @@ public final class Explain implements Callable<Integer> {
         try {
             return explain(path.toString(), Files.readString(path), request);
         } catch (IOException e) {
-            throw new Failure(path + ": cannot be read (" + e.getMessage() + ")");
+            throw new Failure(path + ": " + ConfigFolder.reason(e));
         }
     }
 

@@ -1,7 +1,7 @@
 package dev.mesh.cli.command;
 
-import static dev.mesh.cli.client.Dump.array;
 import static dev.mesh.cli.client.Dump.object;
+import static dev.mesh.cli.client.Dump.objects;
 import static dev.mesh.cli.client.Dump.string;
 
 import com.google.gson.JsonArray;
@@ -128,17 +128,17 @@ public final class ProxyConfig implements Runnable {
                     String status) {
         var answer = source.open().clusters().getAsJsonObject();
         var all = new JsonArray();
-        for (JsonElement element : array(answer, "cluster_statuses")) {
-            if (!is(cluster, string(element.getAsJsonObject(), "name"))) {
+        for (JsonObject element : objects(answer, "cluster_statuses")) {
+            if (!is(cluster, string(element, "name"))) {
                 continue;
             }
             var one = element.deepCopy().getAsJsonObject();
             var hosts = new JsonArray();
-            for (JsonElement host : array(one, "host_statuses")) {
-                var socket = object(object(host.getAsJsonObject(), "address"), "socket_address");
+            for (JsonObject host : objects(one, "host_statuses")) {
+                var socket = object(object(host, "address"), "socket_address");
                 if (is(address, string(socket, "address"))
                         && is(port, string(socket, "port_value"))
-                        && (status == null || status.equalsIgnoreCase(ConfigTables.health(host.getAsJsonObject())))) {
+                        && (status == null || status.equalsIgnoreCase(ConfigTables.health(host)))) {
                     hosts.add(host);
                 }
             }
@@ -174,9 +174,7 @@ public final class ProxyConfig implements Runnable {
         out().println();
         draw(ConfigTables.routes(dump.routes()));
         out().println();
-        return draw(ConfigTables.endpoints(array(dump.clusterStatuses(), "cluster_statuses").asList().stream()
-                .map(JsonElement::getAsJsonObject)
-                .toList()));
+        return draw(ConfigTables.endpoints(objects(dump.clusterStatuses(), "cluster_statuses")));
     }
 
     @Command(

@@ -1,9 +1,11 @@
 package dev.mesh.proxy.boot;
 
-import com.google.gson.Gson;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.util.JsonFormat;
 import dev.mesh.api.decide.compile.EnvoyTypes;
+import dev.mesh.api.read.JsonTree;
 import dev.mesh.proxy.filter.ConfigRejected;
 import io.envoyproxy.envoy.config.bootstrap.v3.Bootstrap;
 import java.io.IOException;
@@ -12,8 +14,6 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.Map;
-import org.snakeyaml.engine.v2.api.Load;
 import org.snakeyaml.engine.v2.api.LoadSettings;
 import org.snakeyaml.engine.v2.api.lowlevel.Compose;
 import org.snakeyaml.engine.v2.api.lowlevel.Parse;
@@ -55,29 +55,31 @@ public final class BootstrapReader {
                 .setUseMarks(true)
                 .setMaxAliasesForCollections(100)
                 .build();
-        Object tree;
+        JsonElement tree;
         Node root;
         try {
             checkDepth(name, text, settings);
-            tree = new Load(settings).loadFromString(text);
+            tree = JsonTree.parse(text);
             root = new Compose(settings).composeString(text).orElse(null);
         } catch (MarkedYamlEngineException e) {
             String place = e.getProblemMark()
                     .map(mark -> ":" + (mark.getLine() + 1) + ":" + (mark.getColumn() + 1))
                     .orElse("");
             throw new ConfigRejected(name + place + ": not YAML: " + e.getProblem());
+        } catch (IllegalArgumentException e) {
+            throw new ConfigRejected(place(name, String.valueOf(e.getMessage())));
         } catch (YamlEngineException e) {
             throw new ConfigRejected(
                     name + ": not YAML: " + String.valueOf(e.getMessage()).replaceAll("\\s+", " "));
         }
-        if (tree == null || root == null) {
+        if (tree.isJsonNull() || root == null) {
             throw new ConfigRejected(name + ": empty (expected: an Envoy bootstrap)");
         }
-        if (tree instanceof Map<?, ?> map && map.containsKey("configs")) {
+        if (tree instanceof JsonObject object && object.has("configs")) {
             throw new ConfigRejected(
                     name + ": a configuration dump (expected: an Envoy bootstrap; meshctl reads dumps)");
         }
-        if (tree instanceof Map<?, ?> map && map.containsKey("apiVersion")) {
+        if (tree instanceof JsonObject object && object.has("apiVersion")) {
             throw new ConfigRejected(
                     name + ": a Kubernetes object (expected: an Envoy bootstrap; mesh-pilot --folder reads objects)");
         }
@@ -88,11 +90,18 @@ public final class BootstrapReader {
         }
         var builder = Bootstrap.newBuilder();
         try {
-            JsonFormat.parser().usingTypeRegistry(EnvoyTypes.REGISTRY).merge(new Gson().toJson(tree), builder);
+            JsonFormat.parser().usingTypeRegistry(EnvoyTypes.REGISTRY).merge(tree.toString(), builder);
         } catch (InvalidProtocolBufferException e) {
             throw new ConfigRejected(name + ": " + e.getMessage());
         }
         return new BootstrapFile(builder.build(), check.places());
+    }
+
+    // `line:column: what` has the place before what is said of it.
+    private static String place(String name, String message) {
+        return message.matches("(?s)\\d+:\\d+: .*")
+                ? name + ":" + message.replaceFirst("^(\\d+:\\d+): ", "$1: not YAML: ")
+                : name + ": not YAML: " + message;
     }
 
     // Before anything that recurses sees it.

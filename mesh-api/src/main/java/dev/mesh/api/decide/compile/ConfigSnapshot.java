@@ -1,6 +1,5 @@
 package dev.mesh.api.decide.compile;
 
-import com.google.gson.Gson;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
@@ -8,6 +7,7 @@ import com.google.gson.JsonSyntaxException;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
 import com.google.protobuf.util.JsonFormat;
+import dev.mesh.api.read.JsonTree;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster;
 import io.envoyproxy.envoy.config.endpoint.v3.ClusterLoadAssignment;
 import io.envoyproxy.envoy.config.listener.v3.Listener;
@@ -17,9 +17,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.snakeyaml.engine.v2.api.Load;
-import org.snakeyaml.engine.v2.api.LoadSettings;
-import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
 
 /// The resources of one proxy at one moment.
 ///
@@ -37,6 +34,17 @@ public record ConfigSnapshot(
     /// @throws IllegalArgumentException with a sentence if it is neither
     public static ConfigSnapshot parse(String name, String text) {
         JsonObject root = tree(name, text);
+        try {
+            return read(name, root);
+        } catch (IllegalStateException | ClassCastException e) {
+            throw new IllegalArgumentException(
+                    name + ": not what Envoy dumps: "
+                            + String.valueOf(e.getMessage()).replaceFirst("^Not a JSON", "expected a JSON"),
+                    e);
+        }
+    }
+
+    private static ConfigSnapshot read(String name, JsonObject root) {
         var reading = new Reading();
         if (root.has("configs") && root.get("configs").isJsonArray()) {
             for (JsonElement section : root.getAsJsonArray("configs")) {
@@ -54,17 +62,16 @@ public record ConfigSnapshot(
     }
 
     private static JsonObject tree(String name, String text) {
+        JsonElement root;
         try {
-            JsonElement root = text.stripLeading().startsWith("{")
-                    ? JsonParser.parseString(text)
-                    : new Gson().toJsonTree(new Load(LoadSettings.builder().build()).loadFromString(text));
-            if (root.isJsonObject()) {
-                return root.getAsJsonObject();
-            }
-            throw new IllegalArgumentException(name + ": no object");
-        } catch (JsonSyntaxException | YamlEngineException e) {
+            root = text.stripLeading().startsWith("{") ? JsonParser.parseString(text) : JsonTree.parse(text);
+        } catch (JsonSyntaxException | IllegalArgumentException e) {
             throw new IllegalArgumentException(name + ": neither JSON nor YAML (" + e.getMessage() + ")", e);
         }
+        if (!root.isJsonObject()) {
+            throw new IllegalArgumentException(name + ": no object");
+        }
+        return root.getAsJsonObject();
     }
 
     private static final class Reading {

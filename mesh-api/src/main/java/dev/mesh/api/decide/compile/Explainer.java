@@ -243,9 +243,10 @@ public final class Explainer {
         return new Explanation(request.toString(), verdict(outcome), steps, outcome, List.of());
     }
 
-    private static String verdict(Explanation.Outcome outcome) {
+    private String verdict(Explanation.Outcome outcome) {
         var from = outcome.from();
-        String by = from == null ? "route " + outcome.route() : from.toString();
+        // A route without a name is known by its place, as in its step.
+        String by = from == null ? "route " + steps.getLast().name() : from.toString();
         return outcome.action() + ", by " + by;
     }
 

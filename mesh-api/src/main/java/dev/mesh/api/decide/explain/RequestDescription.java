@@ -58,9 +58,22 @@ public record RequestDescription(
                     "URL \"" + url + "\": scheme " + scheme + " (expected: http, https or tcp)");
         }
         String host = uri.getHost() == null ? "" : uri.getHost();
-        int port = uri.getPort() > 0
-                ? uri.getPort()
-                : host.isEmpty() || scheme.equals("tcp") ? 0 : scheme.equals("https") ? 443 : 80;
+        int given = uri.getPort();
+        if (host.isEmpty() && uri.getRawAuthority() != null) {
+            // Names that URIs do not know, such as ones with an underscore.
+            String both = uri.getRawAuthority();
+            int colon = both.lastIndexOf(':');
+            boolean hasPort = colon >= 0 && both.substring(colon + 1).matches("[0-9]{1,9}");
+            host = hasPort ? both.substring(0, colon) : both;
+            given = hasPort ? Integer.parseInt(both.substring(colon + 1)) : -1;
+        }
+        if (host.isEmpty() && !url.startsWith("/") || host.contains(":") && !host.startsWith("[")) {
+            throw new IllegalArgumentException("URL \"" + url + "\": no host (expected: http://host:port/path)");
+        }
+        if (given > 65535) {
+            throw new IllegalArgumentException("URL \"" + url + "\": port " + given + " (expected: 1-65535)");
+        }
+        int port = given > 0 ? given : host.isEmpty() || scheme.equals("tcp") ? 0 : scheme.equals("https") ? 443 : 80;
         var byName = new LinkedHashMap<String, List<String>>();
         for (String header : headers) {
             int colon = header.indexOf(':', 1);
@@ -72,9 +85,7 @@ public record RequestDescription(
         }
         String named = authority;
         if (named.isEmpty()) {
-            named = byName.containsKey("host")
-                    ? byName.get("host").getFirst()
-                    : uri.getPort() > 0 ? host + ":" + uri.getPort() : host;
+            named = byName.containsKey("host") ? byName.get("host").getFirst() : given > 0 ? host + ":" + given : host;
         }
         String path = uri.getRawPath() == null || uri.getRawPath().isEmpty() ? "/" : uri.getRawPath();
         return new RequestDescription(
