@@ -146,7 +146,7 @@ class ObjectReaderTest {
 
     @Test
     void readsThePublishedSamples() throws IOException {
-        Path samples = Path.of("../../shared/samples/istio").toAbsolutePath().normalize();
+        Path samples = samples();
         assumeThat(samples).exists();
         List<Path> files;
         try (var found = Files.walk(samples)) {
@@ -159,5 +159,14 @@ class ObjectReaderTest {
                     .as(file.toString())
                     .noneMatch(finding -> finding.severity() == Finding.Severity.ERROR);
         }
+    }
+
+    // Beside this repository, or beside the folder of a worktree of it.
+    private static Path samples() {
+        Path folder = Path.of("").toAbsolutePath();
+        while (folder.getParent() != null && !Files.exists(folder.resolve("shared/samples/istio"))) {
+            folder = folder.getParent();
+        }
+        return folder.resolve("shared/samples/istio");
     }
 }

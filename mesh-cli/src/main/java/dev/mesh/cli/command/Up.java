@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -65,6 +66,12 @@ public final class Up implements Callable<Integer> {
     private int adminPort;
 
     @Option(
+            names = "--edge-port",
+            paramLabel = "GATEWAY=LOCAL",
+            description = "Where the edge listens for a port of a Gateway, such as 80=8081 (default: that port).")
+    private Map<Integer, Integer> edgePorts = new TreeMap<>();
+
+    @Option(
             names = "--grace",
             paramLabel = "SECONDS",
             defaultValue = "8",
@@ -92,7 +99,8 @@ public final class Up implements Callable<Integer> {
                 work,
                 pilot,
                 admin,
-                Map.of("JAVA", java.toString(), "MESH_HOME", home));
+                Map.of("JAVA", java.toString(), "MESH_HOME", home),
+                edgePorts);
         LocalPlan plan;
         try {
             plan = LocalPlan.of(objects(), setting, ports::free);
@@ -120,6 +128,7 @@ public final class Up implements Callable<Integer> {
             stopped.countDown();
         }));
         var mesh = new LocalMesh(plan, setting, home, supervisor, log);
+        plan.remarks().forEach(log::say);
         log.say("starting the pilot, the edge gateway, " + plan.sidecars().size() + " sidecars and "
                 + plan.applications().size() + " applications ...");
         mesh.start();

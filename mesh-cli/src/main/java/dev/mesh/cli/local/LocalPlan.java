@@ -16,6 +16,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.IntSupplier;
 
 /// What a folder asks to be run: a proxy for each workload, one for the gateways, and the applications. Pure but
@@ -24,12 +25,14 @@ import java.util.function.IntSupplier;
 /// @param edge the gateway's proxy
 /// @param urls where the gateways' HTTP ports can be opened
 /// @param bindings the fixed ports that must be free
+/// @param remarks what the user should know before it runs
 public record LocalPlan(
         ProxyBootstrap edge,
         List<ProxyBootstrap> sidecars,
         List<Application> applications,
         List<String> urls,
-        List<Binding> bindings) {
+        List<Binding> bindings,
+        List<String> remarks) {
 
     private static final int PILOT_PORT = 15010;
     // The pilot's, where it has its usual port.
@@ -40,7 +43,14 @@ public record LocalPlan(
     /// @param folder that the configuration was read from
     /// @param work for files of this run
     /// @param variables `${NAME}` in commands, beside those of the process's own environment
-    public record Setting(Path folder, Path work, int pilotPort, int adminPort, Map<String, String> variables) {}
+    /// @param edgePorts port of a Gateway → port that the edge listens on for it; one that is not in it is itself
+    public record Setting(
+            Path folder,
+            Path work,
+            int pilotPort,
+            int adminPort,
+            Map<String, String> variables,
+            Map<Integer, Integer> edgePorts) {}
 
     /// One application.
     ///
@@ -75,20 +85,42 @@ public record LocalPlan(
         }
         bindings.add(
                 new Binding("127.0.0.1", setting.adminPort(), "the edge's admin port; --admin-port takes another"));
+        var remarks = new ArrayList<String>();
+        var gatewayPorts = new TreeSet<Integer>();
         var edgeLabels = new TreeMap<String, String>();
-        edgeLabels.put("istio", "ingressgateway");
+        if (hasUsualGateway(objects)) {
+            edgeLabels.put("istio", "ingressgateway");
+        }
         for (MeshObject object : objects) {
             switch (object.spec()) {
                 case WorkloadEntry ignored ->
                     workloads.put(object.ref().namespace() + "/" + object.ref().name(), object);
                 case LocalProcess ignored -> processes.add(object);
                 case Gateway gateway -> {
-                    edgeLabels.putAll(gateway.selector());
-                    gateways(object, gateway, urls, bindings);
+                    var labels = new TreeMap<>(edgeLabels);
+                    gateway.selector().forEach(labels::putIfAbsent);
+                    if (labels.entrySet().containsAll(gateway.selector().entrySet())) {
+                        edgeLabels.putAll(labels);
+                        gateway.servers()
+                                .forEach(
+                                        server -> gatewayPorts.add(server.port().number()));
+                        gateways(object, gateway, setting, urls, bindings);
+                    } else {
+                        remarks.add(object.positions().of("spec.selector") + ": " + object.ref() + ": selects "
+                                + gateway.selector() + ", and the edge is labelled " + edgeLabels
+                                + ": nothing listens for it");
+                    }
                 }
                 default -> {}
             }
         }
+        setting.edgePorts().keySet().forEach(port -> {
+            if (!gatewayPorts.contains(port)) {
+                throw new Failure(
+                        "--edge-port " + port + "=" + setting.edgePorts().get(port) + ": no Gateway has port " + port
+                                + " (expected: one of " + gatewayPorts + ")");
+            }
+        });
         var names = new Names(objects);
         var sidecars = new ArrayList<ProxyBootstrap>();
         var applications = new ArrayList<Application>();
@@ -116,21 +148,33 @@ public record LocalPlan(
                 "edge.mesh-system",
                 "mesh-system",
                 edgeLabels,
-                Map.of(),
+                setting.edgePorts().isEmpty() ? Map.of() : Map.of("MESH_APPLICATION_PORTS", texts(setting.edgePorts())),
                 "127.0.0.1",
                 setting.adminPort(),
                 setting.pilotPort());
-        return new LocalPlan(edge, sidecars, applications, List.copyOf(urls), List.copyOf(bindings));
+        return new LocalPlan(
+                edge, sidecars, applications, List.copyOf(urls), List.copyOf(bindings), List.copyOf(remarks));
     }
 
-    private static void gateways(MeshObject object, Gateway gateway, List<String> urls, List<Binding> bindings) {
+    // The edge has the label of Istio's own gateway, unless all Gateways are for one with another.
+    private static boolean hasUsualGateway(Collection<MeshObject> objects) {
+        var labels = objects.stream()
+                .filter(object -> object.spec() instanceof Gateway)
+                .map(object -> ((Gateway) object.spec()).selector().getOrDefault("istio", "ingressgateway"))
+                .toList();
+        return labels.isEmpty() || labels.contains("ingressgateway");
+    }
+
+    private static void gateways(
+            MeshObject object, Gateway gateway, Setting setting, List<String> urls, List<Binding> bindings) {
         for (int i = 0; i < gateway.servers().size(); i++) {
             var port = gateway.servers().get(i).port();
+            int local = setting.edgePorts().getOrDefault(port.number(), port.number());
             String use = "of " + object.ref() + ", " + object.positions().of("spec.servers[" + i + "].port");
-            if (bindings.stream().noneMatch(known -> known.port() == port.number())) {
-                bindings.add(new Binding("127.0.0.1", port.number(), use));
+            if (bindings.stream().noneMatch(known -> known.port() == local)) {
+                bindings.add(new Binding("127.0.0.1", local, use + "; --edge-port takes another"));
             }
-            String url = "http://127.0.0.1:" + port.number() + "/";
+            String url = "http://127.0.0.1:" + local + "/";
             if (port.protocol().toUpperCase(Locale.ROOT).equals("HTTP") && !urls.contains(url)) {
                 urls.add(url);
             }
@@ -251,17 +295,22 @@ public record LocalPlan(
     private static ProxyBootstrap sidecar(
             MeshObject workload, WorkloadEntry entry, String outbound, Map<Integer, Integer> ports, Setting setting) {
         String namespace = workload.ref().namespace();
-        var applicationPorts = new TreeMap<String, Object>();
-        ports.forEach((port, free) -> applicationPorts.put(Integer.toString(port), free));
         return new ProxyBootstrap(
                 "sidecar~" + entry.address() + "~" + workload.ref().name() + "." + namespace + "~" + namespace
                         + ".svc.cluster.local",
                 entry.labels().getOrDefault("app", workload.ref().name()) + "." + namespace,
                 namespace,
                 entry.labels(),
-                Map.of("MESH_OUTBOUND_ADDRESS", outbound, "MESH_APPLICATION_PORTS", applicationPorts),
+                Map.of("MESH_OUTBOUND_ADDRESS", outbound, "MESH_APPLICATION_PORTS", texts(ports)),
                 entry.address(),
                 setting.adminPort(),
                 setting.pilotPort());
+    }
+
+    // JSON's names are text.
+    private static Map<String, Object> texts(Map<Integer, Integer> ports) {
+        var texts = new TreeMap<String, Object>();
+        ports.forEach((port, local) -> texts.put(Integer.toString(port), local));
+        return texts;
     }
 }

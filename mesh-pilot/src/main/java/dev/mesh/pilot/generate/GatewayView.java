@@ -84,10 +84,17 @@ final class GatewayView {
         });
     }
 
+    // Where the machine gives a gateway other ports than its objects name.
+    private int listening(Bind bind) {
+        return node.applicationPorts().getOrDefault(bind.port(), bind.port());
+    }
+
     private void http(Bind bind, List<Server> servers) {
         String routes = "http." + bind.port();
         view.add(view.cache()
-                .get(new ListenerProtos.GatewayHttp(bind.address(), bind.port(), routes), ListenerProtos::gatewayHttp));
+                .get(
+                        new ListenerProtos.GatewayHttp(bind.address(), listening(bind), routes),
+                        ListenerProtos::gatewayHttp));
         view.routes(routes, hosts(bind.port(), servers), true);
     }
 
@@ -120,7 +127,7 @@ final class GatewayView {
         if (!chains.isEmpty()) {
             view.add(view.cache()
                     .get(
-                            new ListenerProtos.GatewayTls(bind.address(), bind.port(), chains),
+                            new ListenerProtos.GatewayTls(bind.address(), listening(bind), chains),
                             ListenerProtos::gatewayTls));
         }
     }
@@ -149,7 +156,8 @@ final class GatewayView {
             if (chain.isPresent() && !chain.get().targets().isEmpty()) {
                 view.add(view.cache()
                         .get(
-                                new ListenerProtos.OutboundTcp(bind.address(), bind.port(), List.of(chain.get())),
+                                new ListenerProtos.OutboundTcp(
+                                        bind.address(), listening(bind), List.of(chain.get())),
                                 ListenerProtos::outboundTcp));
                 return;
             }

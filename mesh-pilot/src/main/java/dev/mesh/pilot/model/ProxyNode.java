@@ -14,7 +14,8 @@ import java.util.Map;
 /// @param outboundAddress where a sidecar in mode NONE binds its outbound listeners (metadata
 ///     MESH_OUTBOUND_ADDRESS); empty = `127.0.0.1`
 /// @param applicationPorts in mode NONE, service port → port that the application really listens on, on
-///     127.0.0.1 (metadata MESH_APPLICATION_PORTS); a port that is not in it is itself
+///     127.0.0.1 (metadata MESH_APPLICATION_PORTS), and for a gateway, port of a Gateway → port to listen on; a port
+///     that is not in it is itself
 /// @param vhds whether virtual hosts are sent one by one
 /// @param pushCommit whether each push ends with a PushCommit
 public record ProxyNode(

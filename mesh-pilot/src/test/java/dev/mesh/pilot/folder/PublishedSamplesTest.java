@@ -19,8 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 /// Istio's published samples as they are, where they lie beside this repository: each alone, and together as Istio's
 /// tasks apply them.
 class PublishedSamplesTest {
-    private static final Path SAMPLES =
-            Path.of("../../shared/samples/istio").toAbsolutePath().normalize();
+    private static final Path SAMPLES = samples();
     private static final String BOOKINFO = "bookinfo/platform/kube/bookinfo.yaml";
     private static final String GATEWAY = "bookinfo/networking/bookinfo-gateway.yaml";
     private static final String SUBSETS = "bookinfo/networking/destination-rule-all.yaml";
@@ -127,5 +126,14 @@ class PublishedSamplesTest {
                 .filteredOn(finding -> finding.code() == Finding.Code.NOT_HONOURED_FAILS_CLOSED)
                 .hasSize(4);
         assertThat(errors(push)).isEmpty();
+    }
+
+    // Beside this repository, or beside the folder of a worktree of it.
+    private static Path samples() {
+        Path folder = Path.of("").toAbsolutePath();
+        while (folder.getParent() != null && !Files.exists(folder.resolve("shared/samples/istio"))) {
+            folder = folder.getParent();
+        }
+        return folder.resolve("shared/samples/istio");
     }
 }

@@ -95,7 +95,7 @@ record GoldenCase(Path folder) {
                 "",
                 ProxyNode.Interception.NONE,
                 router ? "" : "127.128" + address.substring(address.indexOf('.', 4)),
-                Map.of(),
+                ports(settings),
                 Boolean.TRUE.equals(settings.get("vhds")),
                 false);
     }
@@ -106,6 +106,14 @@ record GoldenCase(Path folder) {
             written.forEach((name, value) -> labels.put(name.toString(), value.toString()));
         }
         return labels;
+    }
+
+    private static Map<Integer, Integer> ports(Map<?, ?> settings) {
+        var ports = new LinkedHashMap<Integer, Integer>();
+        if (settings.get("applicationPorts") instanceof Map<?, ?> written) {
+            written.forEach((port, local) -> ports.put((Integer) port, (Integer) local));
+        }
+        return ports;
     }
 
     private static String text(Map<?, ?> settings, String key, String otherwise) {
