@@ -156,8 +156,7 @@ final class GatewayView {
             if (chain.isPresent() && !chain.get().targets().isEmpty()) {
                 view.add(view.cache()
                         .get(
-                                new ListenerProtos.OutboundTcp(
-                                        bind.address(), listening(bind), List.of(chain.get())),
+                                new ListenerProtos.OutboundTcp(bind.address(), listening(bind), List.of(chain.get())),
                                 ListenerProtos::outboundTcp));
                 return;
             }
