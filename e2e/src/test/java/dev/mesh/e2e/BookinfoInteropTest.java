@@ -183,7 +183,7 @@ class BookinfoInteropTest {
                     .redirectErrorStream(true)
                     .redirectOutput(log.toFile())
                     .start();
-            await().atMost(Duration.ofSeconds(120)).until(() -> !mesh.isAlive() || log().contains("The mesh is ready"));
+            await().atMost(Duration.ofMinutes(2)).until(() -> !mesh.isAlive() || log().contains("The mesh is ready"));
             assertThat(mesh.isAlive()).as(log()).isTrue();
         }
 
@@ -320,7 +320,7 @@ class BookinfoInteropTest {
 
             apply("virtual-service-ratings-test-delay.yaml");
 
-            await().atMost(Duration.ofSeconds(60))
+            await().atMost(Duration.ofMinutes(1))
                     .untilAsserted(() -> assertThat(page("jason"))
                             .contains("Product reviews are currently unavailable", "William Shakespeare"));
             assertThat(statistic("15", "delays_injected")).isGreaterThan(before);
