@@ -9,8 +9,11 @@ import dev.mesh.api.local.LocalAddresses;
 import io.grpc.CallOptions;
 import io.grpc.Channel;
 import io.grpc.ClientInterceptors;
+import io.grpc.Grpc;
+import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
+import io.grpc.NameResolverRegistry;
 import io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.ClientCalls;
 import io.grpc.stub.MetadataUtils;
@@ -287,6 +290,31 @@ class ClientsInteropTest {
             await().atMost(Duration.ofSeconds(30)).until(() -> cancelled(channel) == before + 2);
         } finally {
             channel.shutdownNow();
+        }
+    }
+
+    /// No proxy at the caller: gRPC asks the pilot itself, and meets the sidecar of the ratings.
+    @Test
+    void grpcsOwnXdsClientCallsAServiceOfTheShop() {
+        var names = Fixture.names("shop", shop.xds());
+        NameResolverRegistry.getDefaultRegistry().register(names);
+        ManagedChannel channel = Grpc.newChannelBuilder(
+                        "shop:///ratings.shop.svc.cluster.local:9090", InsecureChannelCredentials.create())
+                .build();
+        try {
+            var ratings = TextService.foreign("shop.v1.Ratings", "Of");
+            String mug = "\n\u0003mug"; // RatingRequest{product: "mug"}
+            assertThat(ClientCalls.blockingUnaryCall(channel, ratings, SOON, mug))
+                    .contains("Ada", "Brendan");
+            assertThat(shop.proxies())
+                    .filteredOn(proxy -> proxy.getNodeId().contains("~caller.shop~"))
+                    .singleElement()
+                    .satisfies(proxy -> assertThat(proxy.getTypesList())
+                            .hasSize(4)
+                            .allMatch(type -> type.getState().equals("SYNCED")));
+        } finally {
+            channel.shutdownNow();
+            NameResolverRegistry.getDefaultRegistry().deregister(names);
         }
     }
 

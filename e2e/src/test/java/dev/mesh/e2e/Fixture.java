@@ -1,10 +1,13 @@
 package dev.mesh.e2e;
 
+import io.grpc.xds.XdsNameResolverProvider;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
 
 /// A mesh of one service behind an edge gateway: its folder, and bootstraps that mesh-proxy and Envoy both take.
 final class Fixture {
@@ -73,6 +76,29 @@ final class Fixture {
                 .replace("$ports", ports)
                 .replace("$admin", Integer.toString(freePort()))
                 .replace("$xds", xdsPort));
+    }
+
+    /// What makes `SCHEME:///host:port` a name that grpc-java resolves by xDS.
+    ///
+    /// @param xds the pilot's port
+    static XdsNameResolverProvider names(String scheme, int xds) {
+        return XdsNameResolverProvider.createForTest(
+                scheme,
+                Map.of(
+                        "xds_servers",
+                        List.of(Map.of(
+                                "server_uri",
+                                "127.0.0.1:" + xds,
+                                "channel_creds",
+                                List.of(Map.of("type", "insecure")),
+                                "server_features",
+                                List.of("xds_v3", "fail_on_data_errors"))),
+                        "node",
+                        Map.of(
+                                "id",
+                                "sidecar~127.0.1.70~caller.shop~shop.svc.cluster.local",
+                                "metadata",
+                                Map.of("GENERATOR", "grpc"))));
     }
 
     static int freePort() throws IOException {

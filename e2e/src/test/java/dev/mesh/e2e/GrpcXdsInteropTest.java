@@ -104,23 +104,7 @@ class GrpcXdsInteropTest {
         workload("text-v2", "127.0.1.72", "v2");
         xds = Fixture.freePort();
         start();
-        names = XdsNameResolverProvider.createForTest(
-                "xds" + xds,
-                Map.of(
-                        "xds_servers",
-                        List.of(Map.of(
-                                "server_uri",
-                                "127.0.0.1:" + xds,
-                                "channel_creds",
-                                List.of(Map.of("type", "insecure")),
-                                "server_features",
-                                List.of("xds_v3", "fail_on_data_errors"))),
-                        "node",
-                        Map.of(
-                                "id",
-                                "sidecar~127.0.1.70~caller.shop~shop.svc.cluster.local",
-                                "metadata",
-                                Map.of("GENERATOR", "grpc"))));
+        names = Fixture.names("xds" + xds, xds);
         NameResolverRegistry.getDefaultRegistry().register(names);
     }
 

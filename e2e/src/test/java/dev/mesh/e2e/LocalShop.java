@@ -71,6 +71,16 @@ final class LocalShop implements AutoCloseable {
         return edge;
     }
 
+    /// The pilot's port.
+    int xds() {
+        return xds;
+    }
+
+    /// `meshctl up` itself.
+    Process mesh() {
+        return mesh;
+    }
+
     String log() throws IOException {
         return Files.readString(work.resolve("log"));
     }

@@ -9,17 +9,12 @@ import com.microsoft.playwright.BrowserType;
 import com.microsoft.playwright.Page;
 import com.microsoft.playwright.Playwright;
 import java.io.IOException;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -35,101 +30,42 @@ class ShopInteropTest {
     @TempDir
     private Path work;
 
-    private final HttpClient http =
-            HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
-    private Path folder;
-    private String shop;
-    private Process mesh;
+    private LocalShop shop;
 
     @BeforeEach
     void startsTheShop() throws IOException {
-        folder = Files.createDirectory(work.resolve("shop"));
-        int port = Fixture.freePort();
-        try (var files = Files.list(Path.of("..", "examples", "shop"))) {
-            for (Path file : files.toList()) {
-                Files.writeString(
-                        folder.resolve(file.getFileName()),
-                        Files.readString(file)
-                                .replace(
-                                        "number: 8080, name: http, protocol",
-                                        "number: " + port + ", name: http, protocol"));
-            }
-        }
-        shop = "http://127.0.0.1:" + port;
-        mesh = new ProcessBuilder(
-                        System.getProperty("home") + "/bin/meshctl",
-                        "up",
-                        folder.toString(),
-                        "--xds-port",
-                        "0",
-                        "--admin-port",
-                        "0")
-                .redirectErrorStream(true)
-                .redirectOutput(work.resolve("log").toFile())
-                .start();
-        await().atMost(Duration.ofSeconds(90)).until(() -> !mesh.isAlive() || log().contains("The mesh is ready"));
-        assertThat(mesh.isAlive()).as(log()).isTrue();
+        shop = new LocalShop(work, "", text -> text);
     }
 
     @AfterEach
-    void stopsIt() throws Exception {
-        mesh.toHandle().destroy();
-        mesh.waitFor();
-        http.close();
-    }
-
-    private String log() throws IOException {
-        return Files.readString(work.resolve("log"));
-    }
-
-    private HttpResponse<String> get(String path, String user) throws IOException, InterruptedException {
-        return http.send(
-                HttpRequest.newBuilder(URI.create(shop + path))
-                        .header("x-user", user)
-                        .timeout(Duration.ofSeconds(10))
-                        .build(),
-                HttpResponse.BodyHandlers.ofString());
+    void stopsIt() {
+        if (shop != null) {
+            shop.close();
+        }
     }
 
     /// Storefront over HTTP, catalog over gRPC, stock over TCP, reviews in two versions.
     @Test
     void pagesComeThroughTheMeshAndAnEditMovesTrafficWithoutAFailure() throws Exception {
-        assertThat(get("/", "ann").body()).contains("Mug", "in stock");
-        assertThat(get("/products/mug", "ann").body()).contains("reviews-v1").doesNotContain("reviews-v2");
-        assertThat(get("/products/mug", "jason").body()).contains("reviews-v2");
+        assertThat(shop.page("/", "ann")).contains("Mug", "in stock");
+        assertThat(shop.page("/products/mug", "ann")).contains("reviews-v1").doesNotContain("reviews-v2");
+        assertThat(shop.page("/products/mug", "jason")).contains("reviews-v2");
 
-        var failures = new ArrayList<String>();
-        var over = new AtomicBoolean();
-        var load = Thread.ofVirtual().start(() -> {
-            while (!over.get()) {
-                try {
-                    var answer = get("/products/mug", "ann");
-                    if (answer.statusCode() != 200) {
-                        failures.add(answer.statusCode() + " " + answer.body());
-                    }
-                } catch (IOException e) {
-                    failures.add(e.toString());
-                } catch (InterruptedException e) {
-                    Thread.currentThread().interrupt();
-                }
-            }
-        });
-        Path reviews = folder.resolve("reviews.yaml");
-        Files.writeString(
-                reviews,
-                Files.readString(reviews)
-                        .replace("subset: v1}, weight: 100", "subset: v1}, weight: 0")
-                        .replace("subset: v2}, weight: 0", "subset: v2}, weight: 100"));
-        await().atMost(Duration.ofSeconds(20))
-                .untilAsserted(
-                        () -> assertThat(get("/products/mug", "ann").body()).contains("reviews-v2"));
-        over.set(true);
-        load.join();
-        assertThat(failures).isEmpty();
+        try (var load = new Load(1, () -> shop.page("/products/mug", "ann"))) {
+            shop.edit(
+                    "reviews.yaml",
+                    text -> text.replace("subset: v1}, weight: 100", "subset: v1}, weight: 0")
+                            .replace("subset: v2}, weight: 0", "subset: v2}, weight: 100"));
+            await().atMost(Duration.ofSeconds(20))
+                    .untilAsserted(
+                            () -> assertThat(shop.page("/products/mug", "ann")).contains("reviews-v2"));
+            assertThat(load.end()).isEmpty();
+        }
     }
 
     @Test
     void endingItLeavesNoProcess() throws Exception {
+        Process mesh = shop.mesh();
         var children = mesh.descendants().toList();
         assertThat(children).hasSizeGreaterThan(8);
 
@@ -142,6 +78,7 @@ class ShopInteropTest {
 
     @Test
     void killingItLeavesNoProcessEither() {
+        Process mesh = shop.mesh();
         var children = mesh.descendants().toList();
 
         mesh.destroyForcibly();
@@ -167,16 +104,16 @@ class ShopInteropTest {
                     failed.add(response.status() + " " + response.url());
                 }
             });
-            page.navigate(shop + "/");
+            page.navigate("http://127.0.0.1:" + shop.edge() + "/");
             assertThat(page.locator("h1").textContent()).isEqualTo("The shop");
 
             page.locator("#products a").first().click();
             assertThat(page.content()).contains("reviews-v1");
             page.locator("#jason").click();
-            page.navigate(shop + "/products/mug");
+            page.navigate("http://127.0.0.1:" + shop.edge() + "/products/mug");
             assertThat(page.content()).contains("reviews-v2");
             page.locator("button").first().click();
-            page.navigate(shop + "/cart");
+            page.navigate("http://127.0.0.1:" + shop.edge() + "/cart");
             assertThat(page.content()).contains("Mug");
             assertThat(failed).isEmpty();
         }
