@@ -60,6 +60,7 @@ public final class ProxyProcess implements AutoCloseable {
     private @Nullable AdsClient ads;
     private volatile @Nullable SessionClient session;
     private @Nullable AdminServer admin;
+    private boolean heardListeners; // configuration thread
 
     /// @param loops shared, not closed by this
     public ProxyProcess(Bootstrap bootstrap, Loops loops) {
@@ -103,6 +104,13 @@ public final class ProxyProcess implements AutoCloseable {
         if (bootstrap.hasDynamicResources()) {
             startXds();
         } else {
+            live();
+        }
+    }
+
+    // Ready means that the first listeners serve: they have their routes, or have waited for them long enough.
+    private void liveIfSettled() {
+        if (heardListeners && state == AdminView.State.PRE_INITIALIZING && loader.isSettled()) {
             live();
         }
     }
@@ -226,15 +234,16 @@ public final class ProxyProcess implements AutoCloseable {
                 loader::pushInEffect,
                 new AdminHandlers(new View()));
         session = second;
-        loader.observer((changed, gone) -> second.changed());
+        loader.observer((changed, gone) -> {
+            second.changed();
+            liveIfSettled();
+        });
         client.start();
         second.start();
     }
 
     /// Between the stream and the loader.
     private final class Resources implements AdsClient.Handler {
-        private final Set<XdsType> heard = java.util.EnumSet.noneOf(XdsType.class);
-
         @Override
         public List<String> onResources(
                 XdsType type, List<Received> resources, List<String> removed, boolean complete, String push) {
@@ -246,10 +255,10 @@ public final class ProxyProcess implements AutoCloseable {
                 }
             }
             List<String> reasons = loader.apply(type, updates, removed, complete, push);
-            heard.add(type);
-            if (heard.contains(XdsType.LISTENER)) {
-                live();
+            if (type == XdsType.LISTENER) {
+                heardListeners = true;
             }
+            liveIfSettled();
             return reasons;
         }
 

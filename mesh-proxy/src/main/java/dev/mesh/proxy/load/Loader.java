@@ -247,6 +247,13 @@ public final class Loader {
         settle();
     }
 
+    /// Whether all that came is in effect or refused: no listener waits for its routes, and no push for its end.
+    public synchronized boolean isSettled() {
+        return waiting == null
+                && incoming.isEmpty()
+                && listenerStates.values().stream().allMatch(state -> state.warming == null);
+    }
+
     /// Applies what one response brought, or keeps it for the end of its push.
     ///
     /// @param complete whether `updates` is all there is of the type (state of the world)

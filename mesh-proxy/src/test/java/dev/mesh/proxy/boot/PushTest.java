@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.mesh.api.xds.XdsType;
+import dev.mesh.proxy.admin.AdminView;
 import dev.mesh.proxy.io.Loops;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster;
 import io.envoyproxy.envoy.config.core.v3.AggregatedConfigSource;
@@ -118,6 +119,29 @@ class PushTest {
         awaitAnswer("front", "two");
         assertThat(inEffect()).isEqualTo("p2");
         await().until(() -> proxy.process().loader().clusters().cluster("a") == null);
+    }
+
+    @Test
+    void isLiveWhenItsFirstListenersServe() throws Exception {
+        var fresh = new FakeControlPlane()
+                .put(XdsType.CLUSTER, "a", edsCluster("a"))
+                .put(XdsType.ENDPOINT, "a", endpoint("a", one.port()))
+                .put(XdsType.LISTENER, "front", listener("front", "routes"))
+                .put(XdsType.ROUTE, "routes", routes("routes", "a"));
+        fresh.hold(XdsType.ROUTE);
+        fresh.begin("p1");
+        try (var late = new DynamicProxy(fresh.port(), "DELTA_GRPC", loops)) {
+            await().until(() -> fresh.deltaRequests(XdsType.ROUTE).stream()
+                    .anyMatch(request -> request.getResourceNamesSubscribeList().contains("routes")));
+            assertThat(late.process().state()).isEqualTo(AdminView.State.PRE_INITIALIZING);
+            assertThat(late.listens("front")).isFalse();
+
+            fresh.release(XdsType.ROUTE);
+            await().until(() -> late.process().state() == AdminView.State.LIVE);
+            assertThat(late.get("front", "/")).endsWith("one");
+        } finally {
+            fresh.close();
+        }
     }
 
     @Test
