@@ -534,7 +534,9 @@ public final class Http1ServerCodec extends ChannelInboundHandlerAdapter impleme
                 keepAlive = false;
                 requestEnded = true;
             }
-            if (draining) {
+            // An answer before the end of its request ends the connection, as in Envoy, and says so beforehand: a
+            // client that takes the connection for its next request would lose that.
+            if (draining || (!switches && !requestEnded)) {
                 keepAlive = false;
             }
             bodyless = !switches && (headRequest || status == 204 || status == 304);

@@ -46,7 +46,10 @@ class ConnectionEndTest {
             for (int i = 0; i < 10; i++) {
                 try (var client = proxy.connect()) {
                     client.write(UPLOAD).write(body);
-                    assertThat(client.readAll()).startsWith("HTTP/1.1 403").endsWith("no");
+                    assertThat(client.readAll())
+                            .startsWith("HTTP/1.1 403")
+                            .contains("connection: close\r\n")
+                            .endsWith("no");
                 }
             }
             assertThat(proxy.stat("http.main.downstream_cx_delayed_close_timeout"))
