@@ -59,6 +59,7 @@ public final class TcpConnector implements Connector {
                 .channel(unix == null ? loops.socketChannel() : loops.domainSocketChannel())
                 .option(ChannelOption.AUTO_READ, false)
                 .option(ChannelOption.ALLOW_HALF_CLOSURE, true)
+                .option(ChannelOption.RECVBUF_ALLOCATOR, Loops.receiveBuffers(limit))
                 .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int)
                         spec.connectTimeout().toMillis())
                 .option(ChannelOption.WRITE_BUFFER_WATER_MARK, new WriteBufferWaterMark(limit / 2, limit))
