@@ -148,6 +148,7 @@ public final class Http2ServerCodec extends Http2ConnectionHandler {
             drainTimer.cancel(false);
             drainTimer = null;
             ChannelHandlerContext ctx = streams.context();
+            flush(ctx); // what streams have written goes before it
             goAway(
                     ctx,
                     connection().remote().lastStreamCreated(),

@@ -59,6 +59,12 @@ final class Http2Streams {
         });
     }
 
+    private boolean flushing;
+    private final Runnable flush = () -> {
+        flushing = false;
+        codec.flush(context);
+    };
+
     ChannelHandlerContext context() {
         return context;
     }
@@ -87,6 +93,14 @@ final class Http2Streams {
             }
         }
         touched.clear();
+    }
+
+    // One system call for what all streams write while the event loop handles what came in.
+    private void flushSoon() {
+        if (!flushing) {
+            flushing = true;
+            context.executor().execute(flush);
+        }
     }
 
     private void touch(Half half) {
@@ -284,7 +298,7 @@ final class Http2Streams {
         }
 
         public final void flush() {
-            codec.flush(context);
+            flushSoon();
         }
 
         private boolean credit() {
