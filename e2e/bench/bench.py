@@ -311,6 +311,50 @@ def starts(proxies, work, upstream):
     return results
 
 
+def propagation(work):
+    """(proxies, edits, p50, p90, p99, most, missing, burst in µs, requests sent meanwhile, failed)"""
+    edits, burst = (100, 100) if QUICK else (1000, 1000)
+    shop = work / "shop"
+    shutil.copytree(ROOT / "examples/shop", shop)
+    edge_port, pilot_port = free_ports(2)
+    edge = shop / "edge.yaml"
+    edge.write_text(edge.read_text().replace("number: 8080", f"number: {edge_port}"))
+    mesh = Program("meshctl up", [HOME / "bin/meshctl", "up", shop, "--xds-port", pilot_port, "--admin-port", 0],
+                   work / "mesh", "0-1")
+    load = None
+    try:
+        until = time.monotonic() + 60
+        while not get(edge_port, "/products/mug"):
+            mesh.expect_alive()
+            if time.monotonic() > until:
+                raise SystemExit(f"bench: the shop did not answer within 60 s; see {mesh.log}")
+            time.sleep(0.05)
+        subprocess.run([JAVA + "c", "-cp", HOME / "lib/*", "-d", CLASSES, HERE / "Propagation.java"], check=True)
+        seconds = edits // 4 + 15
+        load = subprocess.Popen([JAVA, "-XX:+UseSerialGC", "-cp", CLASSES, "FixedRate", str(edge_port), "/products/mug",
+                                 "20", str(seconds), "8"], stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
+        done = subprocess.run([JAVA, "-XX:+UseSerialGC", "-cp", f"{CLASSES}:{HOME}/lib/*", "Propagation", str(pilot_port),
+                               str(shop / "reviews.yaml"), str(edits), "250", str(burst)],
+                              capture_output=True, text=True, timeout=seconds + 120)
+        if done.returncode:
+            raise SystemExit("bench: Propagation said:\n" + done.stdout + done.stderr)
+        out, _ = load.communicate(timeout=60)
+        sent, _, failed = map(int, out.split()[:3])
+        return [*map(int, done.stdout.split()), sent, failed]
+    finally:
+        if load and load.poll() is None:
+            load.kill()
+        mesh.stop()
+
+
+def print_propagation(row):
+    proxies, edits, p50, p90, p99, most, missing, burst, sent, failed = row
+    table(["proxies", "edits, 250 ms apart", "p50 ms", "p90 ms", "p99 ms", "most ms", "not in effect in 10 s",
+           "burst of as many: in effect after ms", "requests meanwhile", "failed"],
+          [[str(proxies), str(edits), *(f"{value / 1000:.0f}" for value in (p50, p90, p99, most)), str(missing),
+            f"{burst / 1000:.0f}", str(sent), str(failed)]])
+
+
 def table(head, rows):
     print("| " + " | ".join(head) + " |")
     print("|" + "---|" * len(head))
@@ -409,6 +453,9 @@ def main():
             table(["proxy", "resident MiB: idle / 64 / 2000 connections"],
                   [[name, " / ".join(f"{statistics.median(column):.0f}" for column in zip(*values))]
                    for name, values in results.items()])
+        server.stop()
+        if "propagation" in only:
+            print_propagation(propagation(work))
     finally:
         for program in list(Program.all):
             program.stop()
