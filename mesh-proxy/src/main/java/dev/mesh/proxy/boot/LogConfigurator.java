@@ -1,4 +1,4 @@
-package dev.mesh.proxy.logging;
+package dev.mesh.proxy.boot;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.LoggerContext;
