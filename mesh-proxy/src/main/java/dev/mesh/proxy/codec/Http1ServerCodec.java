@@ -12,6 +12,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import java.util.Locale;
+import java.util.Set;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -38,6 +39,44 @@ public final class Http1ServerCodec extends ChannelInboundHandlerAdapter impleme
     private boolean inputEnded;
     private boolean headBegun;
     private final long delayedCloseMillis;
+    // As Envoy's parser: any other word is no request, upper case counts (RFC 9110 9.1).
+    private static final Set<String> METHODS = Set.of(
+            "ACL",
+            "BIND",
+            "CHECKOUT",
+            "CONNECT",
+            "COPY",
+            "DELETE",
+            "GET",
+            "HEAD",
+            "LINK",
+            "LOCK",
+            "MERGE",
+            "MKACTIVITY",
+            "MKCALENDAR",
+            "MKCOL",
+            "MOVE",
+            "M-SEARCH",
+            "NOTIFY",
+            "OPTIONS",
+            "PATCH",
+            "POST",
+            "PROPFIND",
+            "PROPPATCH",
+            "PURGE",
+            "PUT",
+            "QUERY",
+            "REBIND",
+            "REPORT",
+            "SEARCH",
+            "SOURCE",
+            "SUBSCRIBE",
+            "TRACE",
+            "UNBIND",
+            "UNLINK",
+            "UNLOCK",
+            "UNSUBSCRIBE");
+
     private @Nullable LingeringClose ending;
 
     /// @param delayedCloseMillis how long a client may take to see the end of a last response; 0 = no limit, and
@@ -201,6 +240,9 @@ public final class Http1ServerCodec extends ChannelInboundHandlerAdapter impleme
             }
         }
         String method = method(block, methodEnd);
+        if (!METHODS.contains(method)) {
+            throw new Http1Error(400, "http1.codec_error");
+        }
         String target = HeadParser.text(block, methodEnd + 1, targetEnd);
         HeaderMap headers = HeadParser.headers(block, end + 2, length, limits.maxHeaders());
 
@@ -257,6 +299,8 @@ public final class Http1ServerCodec extends ChannelInboundHandlerAdapter impleme
             if (!path.startsWith("/")) {
                 path = "/" + path;
             }
+        } else if (target.equals("*") && !method.equals("OPTIONS")) {
+            throw new Http1Error(400, "http1.invalid_url"); // RFC 9112 3.2.4
         } else if (hosts == 0) {
             if (protocol == Protocol.HTTP_1_0 && !limits.defaultHostForHttp10().isEmpty()) {
                 authority = limits.defaultHostForHttp10();
@@ -422,9 +466,12 @@ public final class Http1ServerCodec extends ChannelInboundHandlerAdapter impleme
                 .line()
                 .header("content-length", Integer.toString(body.length()))
                 .header("content-type", "text/plain")
-                .header("connection", "close")
-                .line()
-                .raw(body);
+                .header("connection", "close");
+        String server = connection.serverHeader();
+        if (server != null) {
+            writer.header("server", server);
+        }
+        writer.line().raw(body);
         context.write(writer.finish(context.alloc()));
         end(true);
     }

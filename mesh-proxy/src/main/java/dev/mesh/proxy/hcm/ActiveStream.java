@@ -98,7 +98,7 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
             if (refusal.invalid() && !settings.survivesInvalid(head.protocol())) {
                 downstream.drainConnection();
             }
-            localReply(refusal.status(), "", refusal.headers(), null, refusal.detail());
+            localReply(refusal.status(), refusal.body(), refusal.headers(), null, refusal.detail());
             return;
         }
         requestHead(0, end);

@@ -105,6 +105,13 @@ final class HttpConnection implements ServerConnectionListener {
     }
 
     @Override
+    public @Nullable String serverHeader() {
+        return manager.settings.serverHeader() == Settings.ServerHeader.PASS_THROUGH
+                ? null
+                : manager.settings.serverName();
+    }
+
+    @Override
     public void onProtocolError(Protocol version, int status, String detail) {
         if (!headTimedOut) {
             manager.stats.cxProtocolError.inc();

@@ -3,6 +3,7 @@ package dev.mesh.proxy.hcm;
 import dev.mesh.api.decide.PathNormalizer;
 import dev.mesh.proxy.filter.DownstreamConnection;
 import dev.mesh.proxy.http.HeaderMap;
+import dev.mesh.proxy.http.Protocol;
 import dev.mesh.proxy.http.RequestHead;
 import dev.mesh.proxy.stream.StreamInfo;
 import java.net.InetAddress;
@@ -42,7 +43,12 @@ final class RequestRules {
 
     /// @param headers of the answer
     /// @param invalid whether the message itself was at fault, which may cost the connection
-    record Refusal(int status, HeaderMap headers, String detail, boolean invalid) {}
+    record Refusal(int status, HeaderMap headers, String detail, boolean invalid) {
+        /// What Envoy's codec refuses it answers with words, what its connection manager refuses without.
+        String body() {
+            return !detail.startsWith("http1.") ? "" : status == 403 ? "Forbidden" : "Bad Request";
+        }
+    }
 
     private static Refusal invalid(String detail) {
         return new Refusal(400, new HeaderMap(), detail, true);
@@ -61,6 +67,14 @@ final class RequestRules {
                     headers.remove(headers.name(i));
                 }
             }
+        }
+        // At the edge, who asks for TLS in plaintext is not taken for one who has it.
+        if (head.scheme().equals("https")
+                && head.protocol() != Protocol.HTTP_2
+                && settings.forwarding().useRemoteAddress()
+                && settings.forwarding().trustedHops() == 0
+                && !connection.view().transportProtocol().equals("tls")) {
+            return new Refusal(403, new HeaderMap(), "http1.invalid_scheme", true);
         }
         if (head.path().indexOf('#') >= 0) {
             return invalid("path_normalization_failed");

@@ -1,5 +1,7 @@
 package dev.mesh.proxy.http;
 
+import org.jspecify.annotations.Nullable;
+
 /// Hears what happens on a downstream connection.
 public interface ServerConnectionListener {
     /// A request began.
@@ -12,6 +14,11 @@ public interface ServerConnectionListener {
     /// @param status what was answered; 0 if the connection or stream was just closed
     /// @param detail Envoy's response code detail, such as `http1.codec_error`
     void onProtocolError(Protocol protocol, int status, String detail);
+
+    /// The value of the `server` header in what the codec answers itself; null: none.
+    default @Nullable String serverHeader() {
+        return null;
+    }
 
     /// The first bytes of a request have come, and not yet its head's end: it may be waited for only so long.
     default void onHeadBegun() {}

@@ -49,6 +49,15 @@ class ForwardedHeadersTest {
         upstream.close();
     }
 
+    private String answer(String hcm, String target) throws Exception {
+        try (var proxy =
+                        LiveProxy.with().hcm(hcm).cluster("up", upstream.port()).start(loops);
+                var client = proxy.connect()) {
+            client.write("GET " + target + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+            return client.readAll();
+        }
+    }
+
     /// Name → value of the headers that reached the upstream; `x-see` holds scheme, client and peer.
     private TreeMap<String, String> sent(String hcm, String target, String... headers) throws Exception {
         try (var proxy = LiveProxy.with()
@@ -105,6 +114,14 @@ class ForwardedHeadersTest {
                 .containsEntry("x-envoy-external-address", "3.3.3.3");
         assertThat(sent(EDGE + ";skip_xff_append: true", "/", CHAIN))
                 .containsEntry("x-forwarded-for", "1.1.1.1, 2.2.2.2, 3.3.3.3");
+    }
+
+    @Test
+    void atTheEdgeNobodyHasTlsBySayingSo() throws Exception {
+        assertThat(answer(EDGE, "HTTPS://b/x"))
+                .startsWith("HTTP/1.1 403 Forbidden")
+                .contains("connection: close");
+        assertThat(answer(EDGE, "http://b/x")).startsWith("HTTP/1.1 200");
     }
 
     @Test

@@ -83,7 +83,10 @@ class Http1AttackTest {
         add(shapes, "version 2.0", "GET /x HTTP/2.0\r\nHost: a\r\n\r\n", "400");
         add(shapes, "lower case version", "GET /x http/1.1\r\nHost: a\r\n\r\n", "400");
         add(shapes, "version 1.0", "GET /x HTTP/1.0\r\nHost: a\r\n\r\n", "426");
+        add(shapes, "lower case method", "get /x HTTP/1.1\r\nHost: a\r\n\r\n", "400");
+        add(shapes, "method that is none", "SMUGGLE /x HTTP/1.1\r\nHost: a\r\n\r\n", "400");
         // targets
+        add(shapes, "everything, and no OPTIONS", "GET * HTTP/1.1\r\nHost: a\r\n\r\n", "400");
         add(shapes, "two hosts", POST + "Host: b\r\n\r\n", "400");
         add(shapes, "host with a path", "GET /x HTTP/1.1\r\nHost: a/b\r\n\r\n", "400");
         add(shapes, "host with user information", "GET /x HTTP/1.1\r\nHost: u@a\r\n\r\n", "400");
