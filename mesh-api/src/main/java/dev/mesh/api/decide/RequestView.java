@@ -4,7 +4,7 @@ import org.jspecify.annotations.Nullable;
 
 /// What deciding may know of an HTTP request. Implemented by the proxy over its header map without
 /// copying, and by plain records elsewhere. Strings hold one byte per char (Latin-1), as they came.
-public interface RequestView {
+public interface RequestView extends HeaderValues {
     String method();
 
     /// `http` or `https`, lower case.
@@ -22,12 +22,6 @@ public interface RequestView {
     /// @param lowerCaseName in lower case
     @Nullable
     String header(String lowerCaseName);
-
-    /// How many times the header stands in the request.
-    int headerCount(String lowerCaseName);
-
-    /// Its value at `index`, from 0 to `headerCount - 1`.
-    String headerAt(String lowerCaseName, int index);
 
     ConnectionView connection();
 }

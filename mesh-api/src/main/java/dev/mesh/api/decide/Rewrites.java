@@ -43,7 +43,8 @@ public final class Rewrites {
     }
 
     /// Where a redirect sends the client (Envoy, `RedirectAction`): a port that it names is always said; the
-    /// request's is kept unless the scheme changes and it is the old scheme's own.
+    /// request's is kept unless the scheme changes and it is the old scheme's own; a path begins with a slash even
+    /// if the redirect's does not.
     public static String location(Route route, RouteAction.Redirect redirect, RequestView request) {
         String scheme = redirect.scheme().isEmpty() ? request.scheme() : redirect.scheme();
         String authority = redirect.host().isEmpty() ? request.authority() : redirect.host();
@@ -66,7 +67,7 @@ public final class Rewrites {
         } else {
             path = path(route, redirect.path(), path);
         }
-        return scheme + "://" + authority + path;
+        return scheme + "://" + authority + (path.startsWith("/") ? "" : "/") + path;
     }
 
     private static String withoutPort(String authority) {

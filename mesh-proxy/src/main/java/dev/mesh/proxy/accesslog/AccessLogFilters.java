@@ -1,6 +1,7 @@
 package dev.mesh.proxy.accesslog;
 
 import dev.mesh.api.decide.HeaderMatch;
+import dev.mesh.api.decide.HeaderValues;
 import dev.mesh.api.decide.compile.Compiled;
 import dev.mesh.api.decide.compile.Matchers;
 import dev.mesh.proxy.filter.AccessLogger;
@@ -88,7 +89,7 @@ public final class AccessLogFilters {
                         List.of(proto.getHeaderFilter().getHeader()), path + ".header_filter.header")) {
                     case Compiled.Ok<List<HeaderMatch>>(List<HeaderMatch> one) -> {
                         HeaderMatch match = one.getFirst();
-                        yield stream -> match.matches(header(stream.request, match.name()));
+                        yield stream -> match.matches(new Values(stream.request));
                     }
                     case Compiled.Rejected<List<HeaderMatch>>(List<String> why) -> {
                         reasons.addAll(why);
@@ -157,7 +158,8 @@ public final class AccessLogFilters {
         }
         boolean independent = proto.getUseIndependentRandomness();
         return stream -> {
-            long id = independent ? -1 : idOf(header(stream.request, "x-request-id"));
+            RequestHead head = stream.request;
+            long id = independent || head == null ? -1 : idOf(head.headers().joined("x-request-id"));
             return id < 0 ? share.hit(ThreadLocalRandom.current()) : id % share.denominator() < share.numerator();
         };
     }
@@ -233,16 +235,33 @@ public final class AccessLogFilters {
         };
     }
 
-    private static @Nullable String header(@Nullable RequestHead head, String name) {
-        if (head == null) {
-            return null;
+    /// The headers of a request that may not have come to its head; with the pseudo headers.
+    private record Values(@Nullable RequestHead head) implements HeaderValues {
+        @Override
+        public int headerCount(String name) {
+            if (head == null) {
+                return 0;
+            }
+            return special(head, name) == null ? head.headers().count(name) : 1;
         }
-        return switch (name) {
-            case ":method" -> head.method();
-            case ":path" -> head.path();
-            case ":authority", "host" -> head.authority();
-            case ":scheme" -> head.scheme();
-            default -> head.headers().joined(name);
-        };
+
+        @Override
+        public String headerAt(String name, int index) {
+            if (head == null) {
+                throw new IndexOutOfBoundsException(name + "[" + index + "]");
+            }
+            String value = special(head, name);
+            return value == null ? head.headers().get(name, index) : value;
+        }
+
+        private static @Nullable String special(RequestHead head, String name) {
+            return switch (name) {
+                case ":method" -> head.method();
+                case ":path" -> head.path();
+                case ":authority", "host" -> head.authority();
+                case ":scheme" -> head.scheme();
+                default -> null;
+            };
+        }
     }
 }

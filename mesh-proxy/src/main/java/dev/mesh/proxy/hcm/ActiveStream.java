@@ -647,7 +647,7 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
 
     @Override
     public int headerCount(String name) {
-        if (!name.isEmpty() && name.charAt(0) == ':') {
+        if (isSpecial(name)) {
             return header(name) == null ? 0 : 1;
         }
         return head.headers().count(name);
@@ -655,7 +655,7 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
 
     @Override
     public String headerAt(String name, int index) {
-        if (!name.isEmpty() && name.charAt(0) == ':') {
+        if (isSpecial(name)) {
             String value = header(name);
             if (value != null && index == 0) {
                 return value;
@@ -663,6 +663,11 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
             throw new IndexOutOfBoundsException(name + "[" + index + "]");
         }
         return head.headers().get(name, index);
+    }
+
+    // Not among the headers: pseudo headers, and Host, which is the authority.
+    private static boolean isSpecial(String name) {
+        return name.equals("host") || (!name.isEmpty() && name.charAt(0) == ':');
     }
 
     @Override

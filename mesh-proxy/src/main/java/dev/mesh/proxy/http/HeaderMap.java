@@ -1,11 +1,12 @@
 package dev.mesh.proxy.http;
 
+import dev.mesh.api.decide.HeaderValues;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
 /// Headers or trailers in the order they came; names in lower case, one byte per char (Latin-1), without
 /// pseudo headers. Mutable, for one event loop. A message has few headers, so look-up is a scan.
-public final class HeaderMap {
+public final class HeaderMap implements HeaderValues {
     private String[] pairs;
     private int size; // used slots of `pairs`: name, value, name, value, ...
 
@@ -80,6 +81,16 @@ public final class HeaderMap {
             throw new IndexOutOfBoundsException(name + "[" + index + "]");
         }
         return pairs[at + 1];
+    }
+
+    @Override
+    public int headerCount(String name) {
+        return count(name);
+    }
+
+    @Override
+    public String headerAt(String name, int index) {
+        return get(name, index);
     }
 
     /// @param name in lower case

@@ -160,7 +160,7 @@ record CompiledMatch(
             return false;
         }
         for (HeaderMatch header : headers) {
-            if (!header.matches(request.header(header.name()))) {
+            if (!header.matches(request)) {
                 return false;
             }
         }
@@ -185,7 +185,7 @@ record CompiledMatch(
         }
         for (HeaderMatch header : headers) {
             String value = request.header(header.name());
-            if (!header.matches(value)) {
+            if (!header.matches(request)) {
                 return "header " + header.name() + (value == null ? " is absent" : ": \"" + value + "\"")
                         + " (expected: " + header.describe() + ")";
             }

@@ -1,9 +1,9 @@
 package dev.mesh.api.decide.compile;
 
 import dev.mesh.api.decide.HeaderMatch;
+import dev.mesh.api.decide.HeaderValues;
 import io.envoyproxy.envoy.config.route.v3.HeaderMatcher;
 import java.util.Locale;
-import org.jspecify.annotations.Nullable;
 
 /// Compiles `envoy.config.route.v3.HeaderMatcher`, its deprecated forms included.
 final class HeaderMatches {
@@ -12,8 +12,8 @@ final class HeaderMatches {
     private record Present(String name, boolean present, boolean invert, boolean missingIsEmpty)
             implements HeaderMatch {
         @Override
-        public boolean matches(@Nullable String value) {
-            boolean there = value != null || missingIsEmpty;
+        public boolean matches(HeaderValues headers) {
+            boolean there = missingIsEmpty || headers.headerCount(name) > 0;
             return (there == present) != invert;
         }
 
@@ -25,12 +25,17 @@ final class HeaderMatches {
 
     private record Text(String name, StringMatch match, boolean invert, boolean missingIsEmpty) implements HeaderMatch {
         @Override
-        public boolean matches(@Nullable String value) {
-            if (value == null) {
-                // Absence is no match, so an inverted matcher is content with it.
-                return missingIsEmpty ? match.matches("") != invert : invert;
+        public boolean matches(HeaderValues headers) {
+            int count = headers.headerCount(name);
+            if (count == 0) {
+                // An absent header is matched by nothing, not even by an inverted matcher.
+                return missingIsEmpty && match.matches("") != invert;
             }
-            return match.matches(value) != invert;
+            boolean any = false;
+            for (int i = 0; i < count && !any; i++) {
+                any = match.matches(headers.headerAt(name, i));
+            }
+            return any != invert;
         }
 
         @Override
@@ -42,18 +47,25 @@ final class HeaderMatches {
     private record Range(String name, long start, long end, boolean invert, boolean missingIsEmpty)
             implements HeaderMatch {
         @Override
-        public boolean matches(@Nullable String value) {
-            if (value == null) {
-                return invert;
+        public boolean matches(HeaderValues headers) {
+            int count = headers.headerCount(name);
+            if (count == 0) {
+                return missingIsEmpty && invert;
             }
-            boolean in = false;
+            boolean any = false;
+            for (int i = 0; i < count && !any; i++) {
+                any = within(headers.headerAt(name, i));
+            }
+            return any != invert;
+        }
+
+        private boolean within(String value) {
             try {
                 long number = Long.parseLong(value);
-                in = number >= start && number < end;
+                return number >= start && number < end;
             } catch (NumberFormatException e) {
-                in = false;
+                return false;
             }
-            return in != invert;
         }
 
         @Override

@@ -193,14 +193,14 @@ public record RequestDescription(
 
         @Override
         public int headerCount(String name) {
-            return name.startsWith(":")
+            return name.startsWith(":") || name.equals("host")
                     ? 1
                     : request.headers.getOrDefault(name, List.of()).size();
         }
 
         @Override
         public String headerAt(String name, int index) {
-            String pseudo = name.startsWith(":") ? header(name) : null;
+            String pseudo = name.startsWith(":") || name.equals("host") ? header(name) : null;
             return pseudo == null
                     ? request.headers.getOrDefault(name, List.of()).get(index)
                     : pseudo;

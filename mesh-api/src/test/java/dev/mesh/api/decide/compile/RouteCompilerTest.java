@@ -10,8 +10,8 @@ import dev.mesh.api.decide.RouteTable;
 import dev.mesh.api.decide.VirtualHost;
 import io.envoyproxy.envoy.config.route.v3.RouteConfiguration;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -139,11 +139,36 @@ class RouteCompilerTest {
         assertThat(before.virtualHost("z.b.com", null)).isEqualTo(old);
     }
 
-    /// @param header `name=value`, or empty
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "string_match: {exact: 'ann'} | x-user=bob;x-user=ann | true",
+                "string_match: {exact: 'bob,ann'} | x-user=bob;x-user=ann | false",
+                "string_match: {exact: 'ann'} | x-user=bob;x-user=eve | false",
+                "string_match: {exact: 'ann'} invert_match: true | x-user=bob;x-user=ann | false",
+                "string_match: {exact: 'ann'} invert_match: true | x-user=bob;x-user=eve | true",
+                "string_match: {exact: 'ann'} invert_match: true | '' | false",
+                "string_match: {exact: 'ann'} invert_match: true treat_missing_header_as_empty: true | '' | true",
+                "range_match: {start: 1 end: 5} | x-user=9;x-user=2 | true",
+                "range_match: {start: 1 end: 5} invert_match: true | x-user=9;x-user=2 | false",
+                "range_match: {start: 1 end: 5} invert_match: true | '' | false",
+            })
+    void eachValueOfAHeaderIsMatchedOnItsOwn(String matcher, String headers, boolean expected) throws Exception {
+        var proto = com.google.protobuf.TextFormat.parse(
+                "name: 'x-user' " + matcher, io.envoyproxy.envoy.config.route.v3.HeaderMatcher.class);
+        var match = HeaderMatches.compile(proto, "headers", new Reasons());
+
+        assertThat(match.matches(new Request("a.com", "/", headers))).isEqualTo(expected);
+    }
+
+    /// @param header `name=value`s with `;` between them, or empty
     private record Request(String authority, String path, String header) implements RequestView {
-        private Map<String, String> headers() {
-            int equals = header.indexOf('=');
-            return equals < 0 ? Map.of() : Map.of(header.substring(0, equals), header.substring(equals + 1));
+        private List<String> values(String name) {
+            return Stream.of(header.split(";", -1))
+                    .filter(one -> one.startsWith(name + "="))
+                    .map(one -> one.substring(name.length() + 1))
+                    .toList();
         }
 
         @Override
@@ -158,17 +183,17 @@ class RouteCompilerTest {
 
         @Override
         public @Nullable String header(String name) {
-            return headers().get(name);
+            return headerCount(name) == 0 ? null : String.join(",", values(name));
         }
 
         @Override
         public int headerCount(String name) {
-            return headers().containsKey(name) ? 1 : 0;
+            return values(name).size();
         }
 
         @Override
         public String headerAt(String name, int index) {
-            return headers().getOrDefault(name, "");
+            return values(name).get(index);
         }
 
         @Override

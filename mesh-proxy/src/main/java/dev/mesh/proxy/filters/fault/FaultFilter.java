@@ -65,7 +65,7 @@ final class FaultFilter implements HttpFilter {
             }
         }
         for (HeaderMatch match : settings.headers()) {
-            if (!match.matches(context.requestView().header(match.name()))) {
+            if (!match.matches(context.requestView())) {
                 return false;
             }
         }

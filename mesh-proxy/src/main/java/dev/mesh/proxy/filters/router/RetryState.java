@@ -76,7 +76,7 @@ final class RetryState {
         if (policy != null && !policy.retriableRequestHeaders().isEmpty()) {
             boolean any = false;
             for (HeaderMatch match : policy.retriableRequestHeaders()) {
-                any |= match.matches(headers.joined(match.name()));
+                any |= match.matches(headers);
             }
             if (!any) {
                 return null;
@@ -134,7 +134,7 @@ final class RetryState {
         }
         if (policy != null && has("retriable-headers")) {
             for (HeaderMatch match : policy.retriableHeaders()) {
-                if (match.matches(headers.joined(match.name()))) {
+                if (match.matches(headers)) {
                     return true;
                 }
             }
