@@ -60,10 +60,6 @@ final class Http2Streams {
     }
 
     private boolean flushing;
-    private final Runnable flush = () -> {
-        flushing = false;
-        codec.flush(context);
-    };
 
     ChannelHandlerContext context() {
         return context;
@@ -99,8 +95,13 @@ final class Http2Streams {
     private void flushSoon() {
         if (!flushing) {
             flushing = true;
-            context.executor().execute(flush);
+            context.executor().execute(this::flushNow);
         }
+    }
+
+    private void flushNow() {
+        flushing = false;
+        codec.flush(context);
     }
 
     private void touch(Half half) {
