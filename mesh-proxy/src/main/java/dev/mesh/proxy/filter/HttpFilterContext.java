@@ -2,6 +2,7 @@ package dev.mesh.proxy.filter;
 
 import dev.mesh.api.decide.RequestView;
 import dev.mesh.api.decide.Route;
+import dev.mesh.api.decide.RouteAction;
 import dev.mesh.api.decide.RouteTable;
 import dev.mesh.api.decide.VirtualHost;
 import dev.mesh.proxy.http.HeaderMap;
@@ -39,7 +40,11 @@ public interface HttpFilterContext {
 
     void clearRoute();
 
-    /// What `bindPerRoute` made of this filter's configuration on the route, or null.
+    /// The cluster that was drawn among the weighted ones of the route, the same for the whole request; null if the
+    /// route has none.
+    RouteAction.@Nullable WeightedCluster weightedCluster();
+
+    /// What `bindPerRoute` made of this filter's configuration on the weighted cluster, else on the route, or null.
     @Nullable
     Object perRouteConfig(HttpFilter self);
 

@@ -1,11 +1,13 @@
 package dev.mesh.proxy.filter;
 
 import com.google.protobuf.Any;
+import com.google.protobuf.InvalidProtocolBufferException;
 import dev.mesh.api.decide.Route;
 import dev.mesh.api.decide.RouteAction.ClusterSpecifier;
 import dev.mesh.api.decide.RouteAction.Forward;
 import dev.mesh.api.decide.RouteTable;
 import dev.mesh.api.decide.VirtualHost;
+import io.envoyproxy.envoy.config.route.v3.FilterConfig;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -37,28 +39,58 @@ public final class PerRouteConfigs {
                         reasons);
             }
             if (route.action() instanceof Forward forward
-                    && forward.clusters() instanceof ClusterSpecifier.Weighted weighted
-                    && weighted.clusters().stream()
-                            .anyMatch(cluster -> !cluster.perFilterConfig().isEmpty())) {
-                reasons.add("virtual host \"" + host.name() + "\" routes[" + i
-                        + "].route.weighted_clusters: typed_per_filter_config is not supported here (expected: on the"
-                        + " route or the virtual host)");
+                    && forward.clusters() instanceof ClusterSpecifier.Weighted weighted) {
+                for (int j = 0; j < weighted.clusters().size(); j++) {
+                    one(
+                            weighted.clusters().get(j).perFilterConfig(),
+                            "virtual host \"" + host.name() + "\" routes[" + i + "].route.weighted_clusters.clusters["
+                                    + j + "]",
+                            filters,
+                            reasons);
+                }
             }
         }
         return new ArrayList<>(reasons);
+    }
+
+    /// What a `envoy.config.route.v3.FilterConfig` holds, and anything else as it is.
+    ///
+    /// @throws ConfigRejected if it asks for what is not supported
+    public static Any unwrap(Any config) throws ConfigRejected {
+        if (!config.is(FilterConfig.class)) {
+            return config;
+        }
+        var wrapper = wrapper(config);
+        if (wrapper.getDisabled()) {
+            throw new ConfigRejected("disabled: not supported");
+        }
+        return wrapper.getConfig();
+    }
+
+    private static boolean isOptional(Any config) throws ConfigRejected {
+        return config.is(FilterConfig.class) && wrapper(config).getIsOptional();
+    }
+
+    private static FilterConfig wrapper(Any config) throws ConfigRejected {
+        try {
+            return config.unpack(FilterConfig.class);
+        } catch (InvalidProtocolBufferException e) {
+            throw new ConfigRejected("not a FilterConfig: " + e.getMessage());
+        }
     }
 
     private static void one(
             Map<String, Any> configs, String path, HttpFilterRegistry filters, LinkedHashSet<String> reasons) {
         configs.forEach((name, config) -> {
             String at = path + ".typed_per_filter_config[" + name + "]";
-            var factory = filters.findPerRoute(config.getTypeUrl());
-            if (factory == null) {
-                reasons.add(at + ": no filter takes \"" + config.getTypeUrl() + "\"");
-                return;
-            }
             try {
-                factory.bindPerRoute(config);
+                Any own = unwrap(config);
+                var factory = filters.findPerRoute(own.getTypeUrl());
+                if (factory != null) {
+                    factory.bindPerRoute(own);
+                } else if (!isOptional(config)) {
+                    reasons.add(at + ": no filter takes \"" + own.getTypeUrl() + "\"");
+                }
             } catch (ConfigRejected e) {
                 e.reasons().forEach(reason -> reasons.add(at + "." + reason));
             }

@@ -1,11 +1,13 @@
 package dev.mesh.proxy.hcm;
 
+import com.google.protobuf.Any;
 import dev.mesh.api.decide.ConnectionView;
 import dev.mesh.api.decide.RequestView;
 import dev.mesh.api.decide.Route;
 import dev.mesh.api.decide.RouteAction;
 import dev.mesh.api.decide.RouteTable;
 import dev.mesh.api.decide.VirtualHost;
+import dev.mesh.api.decide.WeightedPick;
 import dev.mesh.proxy.filter.HttpFilter;
 import dev.mesh.proxy.filter.HttpFilterContext;
 import dev.mesh.proxy.http.HeaderMap;
@@ -21,6 +23,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
+import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
@@ -40,6 +43,7 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
 
     private @Nullable Route route;
     private RouteAction.@Nullable Forward forward;
+    private RouteAction.@Nullable WeightedCluster weighted;
     private @Nullable VirtualHost virtualHost;
     private boolean routed;
 
@@ -560,20 +564,39 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
     public void clearRoute() {
         routed = false;
         route = null;
+        weighted = null;
         forward = null;
         virtualHost = null;
     }
 
     @Override
+    public RouteAction.@Nullable WeightedCluster weightedCluster() {
+        if (route() == null || forward == null) {
+            return null;
+        }
+        if (weighted == null && forward.clusters() instanceof RouteAction.ClusterSpecifier.Weighted all) {
+            weighted = WeightedPick.pick(all, requestView(), random());
+        }
+        return weighted;
+    }
+
+    @Override
     public @Nullable Object perRouteConfig(HttpFilter self) {
         Route taken = route();
-        if (taken == null || taken.perFilterConfig().isEmpty()) {
+        if (taken == null) {
+            return null;
+        }
+        RouteAction.WeightedCluster share = weightedCluster();
+        var ofShare = share == null ? Map.<String, Any>of() : share.perFilterConfig();
+        if (ofShare.isEmpty() && taken.perFilterConfig().isEmpty()) {
             return null;
         }
         for (int i = 0; i < filters.length; i++) {
             if (filters[i] == self) {
                 var filter = settings.filters().get(i);
-                var config = taken.perFilterConfig().get(filter.name());
+                // The most specific counts.
+                Any config = ofShare.getOrDefault(
+                        filter.name(), taken.perFilterConfig().get(filter.name()));
                 return config == null ? null : http.manager.perRoute(filter.factory(), config);
             }
         }

@@ -7,6 +7,7 @@ import dev.mesh.proxy.filter.ConfigRejected;
 import dev.mesh.proxy.filter.DownstreamConnection;
 import dev.mesh.proxy.filter.HttpFilterFactory;
 import dev.mesh.proxy.filter.NetworkFilterFactory;
+import dev.mesh.proxy.filter.PerRouteConfigs;
 import dev.mesh.proxy.http.Protocol;
 import io.netty.channel.ChannelPipeline;
 import java.util.Map;
@@ -34,7 +35,7 @@ final class ConnectionManager implements NetworkFilterFactory.Bound {
     Object perRoute(HttpFilterFactory factory, Any config) {
         Object bound = perRoute.computeIfAbsent(config, any -> {
             try {
-                return factory.bindPerRoute(any);
+                return factory.bindPerRoute(PerRouteConfigs.unwrap(any));
             } catch (ConfigRejected e) {
                 LOGGER.atError()
                         .addKeyValue("type", any.getTypeUrl())

@@ -103,6 +103,41 @@ class FaultTest {
     }
 
     @Test
+    void theClusterThatWasDrawnHasSettingsOfItsOwn() throws Exception {
+        String own = "typed_per_filter_config: {fault: {\"@type\": "
+                + "type.googleapis.com/envoy.config.route.v3.FilterConfig, config: {" + TYPE
+                + ", abort: {http_status: 418, " + ALL + "}}}}";
+        String route = "typed_per_filter_config: {fault: {" + TYPE + ", abort: {http_status: 419, " + ALL + "}}}";
+        try (var proxy = proxy(
+                "abort: {http_status: 500}",
+                "{match: {prefix: /own}, " + route + ", route: {weighted_clusters: {clusters: [{name: up, weight: 1, "
+                        + own + "}, {name: up, weight: 0}]}}}",
+                "{match: {prefix: /routes}, " + route
+                        + ", route: {weighted_clusters: {clusters: [{name: up, weight: 0, " + own
+                        + "}, {name: up, weight: 1}]}}}",
+                "{match: {prefix: /none}, route: {weighted_clusters: {clusters: [{name: up, weight: 0, " + own
+                        + "}, {name: up, weight: 1}]}}}")) {
+            assertThat(status(proxy, "/own")).isEqualTo("418");
+            assertThat(status(proxy, "/routes")).isEqualTo("419");
+            assertThat(status(proxy, "/none")).isEqualTo("200");
+        }
+    }
+
+    @Test
+    void settingsThatCannotBeHonouredAreRefused() {
+        String wrapped = "{match: {prefix: /x}, route: {cluster: up}, typed_per_filter_config: {fault: {\"@type\": "
+                + "type.googleapis.com/envoy.config.route.v3.FilterConfig, %s}}}";
+        org.assertj.core.api.Assertions.assertThatThrownBy(
+                        () -> proxy("abort: {http_status: 500}", wrapped.formatted("disabled: true")))
+                .hasMessageContaining("typed_per_filter_config[fault].disabled: not supported");
+        org.assertj.core.api.Assertions.assertThatThrownBy(() -> proxy(
+                        "abort: {http_status: 500}",
+                        wrapped.formatted("config: {\"@type\": "
+                                + "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}")))
+                .hasMessageContaining("no filter takes");
+    }
+
+    @Test
     void noPercentageMeansNone() throws Exception {
         try (var proxy = proxy("abort: {http_status: 500}")) {
             assertThat(status(proxy, "/x")).isEqualTo("200");

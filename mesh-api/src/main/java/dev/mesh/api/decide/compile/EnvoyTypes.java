@@ -36,6 +36,7 @@ public final class EnvoyTypes {
             io.envoyproxy.envoy.config.listener.v3.Listener.getDescriptor(),
             io.envoyproxy.envoy.config.route.v3.RouteConfiguration.getDescriptor(),
             io.envoyproxy.envoy.config.route.v3.VirtualHost.getDescriptor(),
+            io.envoyproxy.envoy.config.route.v3.FilterConfig.getDescriptor(),
             io.envoyproxy.envoy.admin.v3.BootstrapConfigDump.getDescriptor(),
             io.envoyproxy.envoy.admin.v3.ClustersConfigDump.getDescriptor(),
             io.envoyproxy.envoy.admin.v3.ListenersConfigDump.getDescriptor(),

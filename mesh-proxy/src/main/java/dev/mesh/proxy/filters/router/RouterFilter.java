@@ -160,7 +160,9 @@ final class RouterFilter implements HttpFilter, LoadBalancerContext {
                 name = value == null ? "" : value;
             }
             case ClusterSpecifier.Weighted weighted -> {
-                var picked = WeightedPick.pick(weighted, context.requestView(), context.random());
+                var drawn = context.weightedCluster();
+                var picked =
+                        drawn != null ? drawn : WeightedPick.pick(weighted, context.requestView(), context.random());
                 if (picked.cluster().isEmpty()) {
                     String value = context.requestView().header(picked.clusterHeader());
                     name = value == null ? "" : value;
