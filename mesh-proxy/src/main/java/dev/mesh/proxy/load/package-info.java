@@ -2,7 +2,9 @@
 /// a cluster when its endpoints are known, a listener when its routes are, a route when its clusters are.
 /// Everything here runs on one configuration thread.
 ///
-///     xds or bootstrap ─▶ Loader ─▶ LiveClusters, RouteSlot, ListenerManager
+///     xds or bootstrap ─▶ Loader (pushes) ─▶ Clusters  ─▶ LiveClusters
+///                                         ├▶ Routes    ─▶ RouteSlot
+///                                         └▶ Listeners ─▶ ListenerManager
 @NullMarked
 package dev.mesh.proxy.load;
 
