@@ -244,6 +244,9 @@ final class ListenerReader {
             reasons.add(path + ": not a socket_address");
             return;
         }
+        Fields.of(socket, path + ".socket_address")
+                .honours("address", "port_value")
+                .refuseOthers(reasons);
         @Nullable InetAddress ip = null;
         try {
             ip = InetAddress.ofLiteral(socket.getAddress());

@@ -313,6 +313,15 @@ class TlsListenerTest {
     }
 
     @Test
+    void fieldsOfTheTcpProxyAreRefusedByName() {
+        assertThatThrownBy(() -> proxy(
+                        1,
+                        INSPECTOR,
+                        passing(1).replace("stat_prefix: t", "stat_prefix: t, max_downstream_connection_duration: 1s")))
+                .hasMessageContaining("max_downstream_connection_duration: not supported");
+    }
+
+    @Test
     void whatIsNotHonouredIsRefusedByName() {
         assertThatThrownBy(() -> proxy(
                         1,

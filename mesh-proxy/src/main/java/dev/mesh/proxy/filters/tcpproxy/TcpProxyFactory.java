@@ -3,6 +3,7 @@ package dev.mesh.proxy.filters.tcpproxy;
 import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.util.Durations;
+import dev.mesh.api.decide.compile.Fields;
 import dev.mesh.proxy.accesslog.AccessLogFilters;
 import dev.mesh.proxy.filter.AccessLogFactory;
 import dev.mesh.proxy.filter.AccessLogger;
@@ -49,12 +50,19 @@ public final class TcpProxyFactory implements NetworkFilterFactory {
         if (proto.getStatPrefix().isEmpty()) {
             reasons.add("stat_prefix: empty (expected: at least one character)");
         }
-        for (var field : proto.getAllFields().keySet()) {
-            switch (field.getName()) {
-                case "tunneling_config", "metadata_match", "on_demand", "hash_policy" ->
-                    reasons.add(field.getName() + ": not supported");
-                default -> {}
-            }
+        Fields.of(proto, "")
+                .honours(
+                        "stat_prefix",
+                        "cluster",
+                        "weighted_clusters",
+                        "idle_timeout",
+                        "access_log",
+                        "max_connect_attempts")
+                .refuseOthers(reasons);
+        for (int i = 0; i < proto.getWeightedClusters().getClustersCount(); i++) {
+            Fields.of(proto.getWeightedClusters().getClusters(i), "weighted_clusters.clusters[" + i + "]")
+                    .honours("name", "weight")
+                    .refuseOthers(reasons);
         }
         var targets = new ArrayList<TcpProxyHandler.Target>();
         switch (proto.getClusterSpecifierCase()) {
