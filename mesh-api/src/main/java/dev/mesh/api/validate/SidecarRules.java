@@ -26,6 +26,10 @@ final class SidecarRules {
             if (!ports.add(ingress.port().number())) {
                 check.error(path + ".port.number", ingress.port().number() + " stands twice");
             }
+            // Istio allows Unix domain sockets for egress listeners only.
+            if (!ingress.bind().isEmpty() && !Check.isAddress(ingress.bind())) {
+                check.error(path + ".bind", "\"" + ingress.bind() + "\" (expected: an IP address)");
+            }
             endpoint(path + ".defaultEndpoint", ingress.defaultEndpoint());
         }
         for (int i = 0; i < spec.egress().size(); i++) {

@@ -298,7 +298,12 @@ class ValidatorTest {
                         """,
                         List.of(
                                 "spec.ingress[0].defaultEndpoint: \"localhost\"",
-                                "spec.egress[0].hosts[0]: \"web\" (expected: namespace/host")));
+                                "spec.egress[0].hosts[0]: \"web\" (expected: namespace/host")),
+                Arguments.of("""
+                        kind: Sidecar
+                        spec:
+                          ingress: [{port: {number: 1, name: x, protocol: HTTP}, bind: 'unix:///tmp/x'}]
+                        """, List.of("spec.ingress[0].bind: \"unix:///tmp/x\" (expected: an IP address)")));
     }
 
     @ParameterizedTest
