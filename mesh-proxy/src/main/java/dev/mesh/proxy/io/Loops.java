@@ -29,7 +29,8 @@ public final class Loops implements AutoCloseable {
     /// @param count how many; Envoy's concurrency
     public Loops(int count) {
         epoll = Epoll.isAvailable();
-        IoHandlerFactory handlers = epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory();
+        IoHandlerFactory handlers =
+                epoll ? LastingRegistrations.factory(EpollIoHandler.newFactory()) : NioIoHandler.newFactory();
         group = new MultiThreadIoEventLoopGroup(count, new DefaultThreadFactory("worker", true), handlers);
         for (int i = 0; i < count; i++) {
             loops.add(group.next());

@@ -1,9 +1,15 @@
 package dev.mesh.proxy.boot;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import dev.mesh.proxy.io.Loops;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -158,6 +164,48 @@ class TunnelTest {
             client.write(part);
             client.endOutput();
             assertThat(got.take()).isEqualTo(part);
+        }
+    }
+
+    // The upstream reads nothing before everything stands still, so that writes to its ended side have to wait.
+    @Test
+    void nothingIsLostOnItsWayToAnUpstreamThatHasEndedItsSide() throws Exception {
+        var got = new LinkedBlockingQueue<Integer>();
+        var still = new CountDownLatch(1);
+        var written = new AtomicLong();
+        byte[] part = new byte[64 << 10];
+        int parts = 512;
+        try (var upstream = new ScriptedUpstream(peer -> {
+                    peer.write("hello");
+                    peer.endOutput();
+                    try {
+                        still.await();
+                    } catch (InterruptedException e) {
+                        Thread.currentThread().interrupt();
+                    }
+                    got.add(peer.readAll().length());
+                });
+                var proxy = tcp(upstream.port());
+                var client = Peer.connect(proxy.bound().get("main").getFirst().getPort())) {
+            assertThat(client.readAll()).isEqualTo("hello");
+            var writing = Thread.ofVirtual().start(() -> {
+                try {
+                    for (int i = 0; i < parts; i++) {
+                        client.write(part);
+                        written.addAndGet(part.length);
+                    }
+                    client.socket().close();
+                } catch (IOException e) {
+                    got.add(-1);
+                }
+            });
+            var last = new AtomicLong(-1);
+            await().atMost(Duration.ofSeconds(30))
+                    .pollInterval(Duration.ofMillis(100))
+                    .until(() -> written.get() > 0 && last.getAndSet(written.get()) == written.get());
+            still.countDown();
+            assertThat(got.poll(30, TimeUnit.SECONDS)).isEqualTo(parts * part.length);
+            writing.join();
         }
     }
 }
