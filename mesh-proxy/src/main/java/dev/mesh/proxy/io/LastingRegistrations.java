@@ -29,6 +29,7 @@ final class LastingRegistrations implements IoHandler {
         IoRegistration registration = handler.register(handle);
         return new IoRegistration() {
             @Override
+            @SuppressWarnings("TypeParameterUnusedInFormals") // as Netty declares it
             public <T> T attachment() {
                 return registration.attachment();
             }
