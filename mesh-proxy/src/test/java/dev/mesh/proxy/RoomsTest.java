@@ -25,6 +25,7 @@ class RoomsTest {
             "http",
             "stream",
             "io",
+            "intercept",
             "tls",
             "format",
             "codec",

@@ -2,6 +2,7 @@ package dev.mesh.proxy.boot;
 
 import dev.mesh.proxy.admin.LogControl;
 import dev.mesh.proxy.filter.ConfigRejected;
+import dev.mesh.proxy.intercept.InterceptCommand;
 import dev.mesh.proxy.io.Loops;
 import io.envoyproxy.envoy.config.bootstrap.v3.Bootstrap;
 import java.io.IOException;
@@ -26,6 +27,8 @@ public final class MeshProxy {
               --admin-address-path FILE   writes the admin endpoint's address there
               --log-level LEVEL           trace, debug, info, warning, error, off (default: info)
               --version, --help
+                   mesh-proxy iptables [options]        captures this pod's traffic (--help says more)
+                   mesh-proxy clean-iptables [options]  takes that away
             """;
 
     private MeshProxy() {}
@@ -35,6 +38,14 @@ public final class MeshProxy {
     }
 
     static int run(String[] args, PrintStream out, PrintStream err) throws IOException {
+        List<String> rest = args.length == 0 ? List.of() : List.of(args).subList(1, args.length);
+        return switch (args.length == 0 ? "" : args[0]) {
+            case "iptables", "clean-iptables" -> InterceptCommand.run(args[0], rest, out, err);
+            default -> proxies(args, out, err);
+        };
+    }
+
+    private static int proxies(String[] args, PrintStream out, PrintStream err) throws IOException {
         Options options;
         try {
             options = Options.parse(args);

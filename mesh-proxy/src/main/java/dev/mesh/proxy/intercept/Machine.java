@@ -1,0 +1,62 @@
+package dev.mesh.proxy.intercept;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/// What is to be known of the machine, or of the pod: read from its files.
+///
+/// @param ipv6 whether it has an IPv6 address that others can reach
+/// @param mayAdminister whether this process has the capability NET_ADMIN
+/// @param nameServers as its `resolv.conf` has them
+record Machine(boolean ipv6, boolean mayAdminister, List<String> nameServers) {
+    private static final int NET_ADMIN = 12;
+
+    static Machine here() {
+        return of(
+                text(Path.of("/proc/net/if_inet6")),
+                text(Path.of("/proc/self/status")),
+                text(Path.of("/etc/resolv.conf")));
+    }
+
+    /// @param addresses as `/proc/net/if_inet6`; the fourth field is the scope, 00 that of the whole world
+    /// @param status as `/proc/self/status`
+    static Machine of(String addresses, String status, String resolver) {
+        boolean six = addresses
+                .lines()
+                .map(line -> line.trim().split("\\s+"))
+                .anyMatch(fields -> fields.length >= 6 && fields[3].equals("00"));
+        boolean may = status.lines()
+                .filter(line -> line.startsWith("CapEff:"))
+                .anyMatch(line -> (Long.parseUnsignedLong(line.substring(7).trim(), 16) >> NET_ADMIN & 1) == 1);
+        var servers = new ArrayList<String>();
+        resolver.lines()
+                .map(line -> line.trim().split("\\s+"))
+                .filter(fields -> fields.length >= 2 && fields[0].equals("nameserver"))
+                .map(fields -> fields[1].replaceFirst("%.*", ""))
+                .filter(Machine::isAddress)
+                .forEach(servers::add);
+        return new Machine(six, may, List.copyOf(servers));
+    }
+
+    private static boolean isAddress(String text) {
+        try {
+            InetAddress.ofLiteral(text);
+            return true;
+        } catch (IllegalArgumentException e) {
+            return false;
+        }
+    }
+
+    private static String text(Path file) {
+        try {
+            return Files.readString(file, StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            return ""; // not there: the machine has nothing of it
+        }
+    }
+}
