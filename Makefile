@@ -2,7 +2,7 @@
 MVN := ./scripts/mvn -B -ntp
 HOME_DIR := target/home
 .DEFAULT_GOAL := help
-.PHONY: help demo build dist test quick fmt golden interop bench clean
+.PHONY: help demo build dist images check-images test quick fmt golden interop bench clean
 
 help: ## shows this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{sub(/:.*/, "", $$1); printf "  make %-10s %s\n", $$1, $$2}'
@@ -17,6 +17,14 @@ build: ## builds the programs into target/home (bin/meshctl, bin/mesh-pilot, bin
 
 dist: build ## meshctl, pilot and proxy with a Java runtime of their own, in target/dist and as a tar.gz
 	./scripts/dist $(HOME_DIR) target/dist
+
+images: ## OCI images of all programs, in target/images/*.tar: for `ctr images import`, `docker load` (Debian's packages by apt-get)
+	$(MVN) -q -Dquick -DskipTests package
+	./scripts/assemble $(HOME_DIR)
+	./scripts/images $(HOME_DIR) target/images
+
+check-images: images ## looks into the images, starts each program in its own read-only files, makes the images again and compares
+	./scripts/check-images target/images $(HOME_DIR)
 
 test: ## all checks, and the unit and in-process tests of all modules
 	$(MVN) verify

@@ -9,8 +9,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 
-/// `bookinfo SERVICE`: one workload of Istio's samples on 127.0.0.1 at `PORT`. `bookinfo tcp-echo WORD PORT...` says
-/// which ports itself. `bookinfo rehearse` runs a page's services in one process, asks for it, and ends.
+/// `bookinfo SERVICE`: one workload of Istio's samples at `PORT` of `ADDRESS` (127.0.0.1 if unset). `bookinfo tcp-echo
+/// WORD PORT...` says which ports itself, `bookinfo tcp-echo-server PORT,PORT... WORD` as Istio's program of that name.
+/// `bookinfo rehearse` runs a page's services in one process, asks for it, and ends.
 public final class Bookinfo {
     private Bookinfo() {}
 
@@ -27,16 +28,24 @@ public final class Bookinfo {
                         fail("usage: bookinfo tcp-echo WORD PORT...");
                     }
                     for (String port : Arrays.asList(args).subList(2, args.length)) {
-                        say("listening on 127.0.0.1:" + TcpEcho.start(args[1], port(port)));
+                        say("listening on port " + TcpEcho.start(args[1], port(port)));
+                    }
+                }
+                case "tcp-echo-server" -> {
+                    if (args.length != 3) {
+                        fail("usage: bookinfo tcp-echo-server PORT,PORT... WORD");
+                    }
+                    for (String port : args[1].split(",", -1)) {
+                        say("listening on port " + TcpEcho.start(args[2], port(port)));
                     }
                 }
                 default -> {
                     int port = port(System.getenv().getOrDefault("PORT", ""));
-                    say("listening on 127.0.0.1:" + start(what, port, Peers.NAMED));
+                    say("listening on port " + start(what, port, Peers.NAMED));
                 }
             }
         } catch (IOException e) {
-            fail(e.getMessage() + " (port of 127.0.0.1)");
+            fail("the port cannot be listened on: " + e.getMessage());
         } catch (IllegalArgumentException e) {
             fail(String.valueOf(e.getMessage()));
         }

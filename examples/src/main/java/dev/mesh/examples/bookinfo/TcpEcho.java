@@ -3,7 +3,6 @@ package dev.mesh.examples.bookinfo;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
-import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
@@ -15,7 +14,7 @@ final class TcpEcho {
     /// @param port 0: any
     /// @return the port it listens on
     static int start(String word, int port) throws IOException {
-        var server = new ServerSocket(port, 64, InetAddress.getLoopbackAddress());
+        var server = new ServerSocket(port, 64, Web.address(port).getAddress());
         Thread.ofPlatform().name("tcp-echo").daemon(true).start(() -> accept(server, word));
         return server.getLocalPort();
     }

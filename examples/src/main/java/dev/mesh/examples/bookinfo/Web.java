@@ -34,6 +34,12 @@ final class Web {
 
     private Web() {}
 
+    /// @param port 0: any
+    /// @return where to listen: at `ADDRESS` (an image sets it), else on 127.0.0.1 alone
+    static InetSocketAddress address(int port) throws IOException {
+        return new InetSocketAddress(InetAddress.getByName(System.getenv().getOrDefault("ADDRESS", "127.0.0.1")), port);
+    }
+
     /// @param handedOn headers for the calls that it takes to answer it, lower case
     /// @param cookie the header as it came; empty: none
     record Request(String method, String path, String body, String cookie, Map<String, String> handedOn) {}
@@ -65,10 +71,10 @@ final class Web {
         Answer answer(Request request);
     }
 
-    /// @param port of 127.0.0.1, 0: any
+    /// @param port 0: any
     /// @return the port
     static int serve(int port, Handler handler) throws IOException {
-        HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 128);
+        HttpServer server = HttpServer.create(address(port), 128);
         server.setExecutor(Executors.newVirtualThreadPerTaskExecutor());
         server.createContext("/", exchange -> {
             try (exchange) {

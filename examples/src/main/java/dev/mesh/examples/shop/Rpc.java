@@ -6,8 +6,6 @@ import io.grpc.Server;
 import io.grpc.netty.NettyChannelBuilder;
 import io.grpc.netty.NettyServerBuilder;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.util.concurrent.Executors;
 
 /// gRPC, both ends, in plaintext.
@@ -17,7 +15,7 @@ final class Rpc {
     /// @param port 0: any
     static Running serve(int port, BindableService service, AutoCloseable... more) throws IOException {
         var threads = Executors.newVirtualThreadPerTaskExecutor();
-        Server server = NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), port))
+        Server server = NettyServerBuilder.forAddress(Web.address(port))
                 .executor(threads)
                 .intercept(new Trace.FromCalls())
                 .addService(service)

@@ -9,8 +9,8 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 
-/// `shop SERVICE`: one service of the shop on 127.0.0.1 at `PORT`. `shop visit URL [TIMES]` walks through the pages
-/// of one that runs; `shop rehearse` runs all services in one process, visits them, and ends.
+/// `shop SERVICE`: one service of the shop at `PORT` of `ADDRESS` (127.0.0.1 if unset). `shop visit URL [TIMES]` walks
+/// through the pages of one that runs; `shop rehearse` runs all services in one process, visits them, and ends.
 public final class Shop {
     private static final List<String> PAGES =
             List.of("/", "/products/mug", "/products/teapot", "/cart", "/products/nothing");
@@ -35,11 +35,11 @@ public final class Shop {
                 String workload = System.getenv().getOrDefault("WORKLOAD", what);
                 try {
                     var running = start(what, Integer.parseInt(port), workload, Peers.NAMED);
-                    say("listening on 127.0.0.1:" + running.port());
+                    say("listening on port " + running.port());
                     // Serves until it is told to end; the servers' own threads keep no process alive.
                     new CountDownLatch(1).await();
                 } catch (IOException e) {
-                    fail("port " + port + " of 127.0.0.1: " + e.getMessage());
+                    fail("port " + port + ": " + e.getMessage());
                 } catch (IllegalArgumentException e) {
                     fail(String.valueOf(e.getMessage()));
                 }

@@ -3,7 +3,6 @@ package dev.mesh.examples.shop;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
-import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
@@ -21,7 +20,7 @@ final class StockService {
 
     static Running start(int port) throws IOException {
         var service = new StockService();
-        var server = new ServerSocket(port, 64, InetAddress.getLoopbackAddress());
+        var server = new ServerSocket(port, 64, Web.address(port).getAddress());
         Thread.ofPlatform().name("stock").start(() -> service.accept(server));
         return new Running() {
             @Override

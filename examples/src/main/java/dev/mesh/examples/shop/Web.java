@@ -25,6 +25,12 @@ import java.util.concurrent.Executors;
 final class Web {
     private Web() {}
 
+    /// @param port 0: any
+    /// @return where to listen: at `ADDRESS` (an image sets it), else on 127.0.0.1 alone
+    static InetSocketAddress address(int port) throws IOException {
+        return new InetSocketAddress(InetAddress.getByName(System.getenv().getOrDefault("ADDRESS", "127.0.0.1")), port);
+    }
+
     /// An answer.
     ///
     /// @param headers more of them
@@ -56,7 +62,7 @@ final class Web {
 
     /// @param port 0: any
     static Running serve(int port, String workload, Handler handler, AutoCloseable... more) throws IOException {
-        HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 128);
+        HttpServer server = HttpServer.create(address(port), 128);
         ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
         server.setExecutor(threads);
         server.createContext("/", exchange -> {
