@@ -2,7 +2,6 @@ package dev.mesh.pilot.boot;
 
 import dev.mesh.api.finding.Finding;
 import dev.mesh.api.object.MeshObject;
-import dev.mesh.pilot.folder.FolderSource;
 import dev.mesh.pilot.generate.ConfigGenerators;
 import dev.mesh.pilot.generate.Names;
 import dev.mesh.pilot.push.Debouncer;
@@ -10,6 +9,7 @@ import dev.mesh.pilot.push.PushContext;
 import dev.mesh.pilot.push.PushRequest;
 import dev.mesh.pilot.push.Snapshots;
 import dev.mesh.pilot.registry.Registry;
+import dev.mesh.pilot.registry.Source;
 import dev.mesh.pilot.registry.SourceIndex;
 import dev.mesh.pilot.serve.AdsService;
 import dev.mesh.pilot.serve.PushObserver;
@@ -20,7 +20,6 @@ import io.grpc.netty.NettyServerBuilder;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
@@ -36,7 +35,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.event.Level;
 
-/// A pilot on a folder: reads, serves, and pushes what changes.
+/// A pilot on a source of configuration: reads, serves, and pushes what changes.
 public final class Pilot implements AutoCloseable {
     private static final Logger LOGGER = LoggerFactory.getLogger(Pilot.class);
 
@@ -50,15 +49,16 @@ public final class Pilot implements AutoCloseable {
     private final AtomicLong oldestChange = new AtomicLong();
     private final AdsService ads;
     private final ProxySessions sessions = new ProxySessions();
-    private final FolderSource source;
+    private final Source source;
     private final Server server;
     private final Set<Finding> known = new HashSet<>();
     private volatile @Nullable PushContext newest;
 
+    /// @param from where configuration comes from
     /// @param xdsPort on loopback, 0 = any
-    public Pilot(Path folder, int xdsPort) throws IOException {
+    public Pilot(Source.Factory from, int xdsPort) throws IOException {
         ads = new AdsService(new ConfigGenerators(), () -> newest, pushes);
-        source = new FolderSource(folder, registry, this::changed);
+        source = from.open(registry, this::changed);
         server = NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), xdsPort))
                 .addService(ads)
                 .addService(sessions)
@@ -69,7 +69,7 @@ public final class Pilot implements AutoCloseable {
                 .build();
     }
 
-    /// Reads the folder, then serves.
+    /// Reads everything there is, then serves.
     public void start() throws IOException {
         source.read();
         snapshot();

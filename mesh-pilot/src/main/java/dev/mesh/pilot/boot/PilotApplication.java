@@ -4,6 +4,7 @@ import dev.mesh.api.finding.Finding;
 import dev.mesh.api.object.MeshObject;
 import dev.mesh.pilot.admin.DebugEndpoints;
 import dev.mesh.pilot.admin.Mesh;
+import dev.mesh.pilot.folder.FolderSource;
 import dev.mesh.pilot.push.PushContext;
 import dev.mesh.pilot.serve.AdsService;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -52,7 +53,9 @@ public class PilotApplication {
     @Bean
     @org.springframework.context.annotation.Lazy(false)
     Pilot pilot(PilotProperties properties) throws IOException {
-        var pilot = new Pilot(properties.folder(), properties.xdsPort());
+        var pilot = new Pilot(
+                (registry, onChange) -> new FolderSource(properties.folder(), registry, onChange),
+                properties.xdsPort());
         pilot.start();
         Path file = properties.portFile();
         if (file != null) {

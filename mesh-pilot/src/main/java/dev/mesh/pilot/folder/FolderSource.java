@@ -6,6 +6,7 @@ import dev.mesh.api.object.MeshObject;
 import dev.mesh.api.read.ConfigFolder;
 import dev.mesh.api.read.ObjectReader;
 import dev.mesh.pilot.registry.Registry;
+import dev.mesh.pilot.registry.Source;
 import java.io.IOException;
 import java.nio.file.ClosedWatchServiceException;
 import java.nio.file.Files;
@@ -27,7 +28,7 @@ import org.slf4j.LoggerFactory;
 
 /// Reads every `*.yaml`, `*.yml` and `*.json` below a directory into the registry, and again when it changes.
 /// Its thread outlives whatever the files hold.
-public final class FolderSource implements AutoCloseable {
+public final class FolderSource implements Source {
     private static final Logger LOGGER = LoggerFactory.getLogger(FolderSource.class);
     private static final Duration SETTLE = Duration.ofMillis(150);
     private static final Duration LOOK = Duration.ofSeconds(1);
@@ -64,12 +65,12 @@ public final class FolderSource implements AutoCloseable {
         this.watch = folder.getFileSystem().newWatchService();
     }
 
-    /// Reads everything once.
+    @Override
     public void read() throws IOException {
         scan(System.nanoTime());
     }
 
-    /// Starts to watch; call [#read] before.
+    @Override
     public void start() {
         Thread.ofPlatform().name("folder").daemon(true).start(this::follow);
     }
