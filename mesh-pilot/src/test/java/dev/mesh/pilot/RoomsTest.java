@@ -13,8 +13,8 @@ import org.junit.jupiter.api.Test;
 
 /// The rooms of the pilot, low to high: none knows one above it. And who may see what from outside.
 class RoomsTest {
-    private static final List<String> ROOMS =
-            List.of("model", "registry", "folder", "push", "generate", "render", "serve", "session", "admin", "boot");
+    private static final List<String> ROOMS = List.of(
+            "model", "inject", "registry", "folder", "push", "generate", "render", "serve", "session", "admin", "boot");
     private static final JavaClasses CLASSES = new ClassFileImporter()
             .withImportOption(new ImportOption.DoNotIncludeTests())
             .importPackages("dev.mesh.pilot");
@@ -41,7 +41,7 @@ class RoomsTest {
     @Test
     void thePureMiddleSeesNoServerNoFrameworkAndNoClock() {
         noClasses()
-                .that(resideInAnyPackage(rooms(List.of("model", "generate"))))
+                .that(resideInAnyPackage(rooms(List.of("model", "inject", "generate"))))
                 .should()
                 .dependOnClassesThat(resideInAnyPackage(
                         "io.grpc..", "org.springframework..", "io.netty..", "java.nio.file..", "java.time.Clock"))

@@ -73,6 +73,8 @@ public record Finding(
         NOT_HONOURED(Severity.WARNING),
         /// The same, where ignoring it would weaken security: traffic is refused instead.
         NOT_HONOURED_FAILS_CLOSED(Severity.WARNING),
+        /// Legal, but surely not meant.
+        LIKELY_MISTAKE(Severity.WARNING),
         /// Weights that look like percents and do not sum up to 100.
         WEIGHT_SUM(Severity.WARNING),
         HOST_NOT_FOUND(Severity.WARNING),

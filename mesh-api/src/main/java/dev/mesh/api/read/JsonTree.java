@@ -5,7 +5,10 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonNull;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.snakeyaml.engine.v2.api.Load;
 import org.snakeyaml.engine.v2.api.LoadSettings;
@@ -24,9 +27,28 @@ public final class JsonTree {
 
     /// @throws IllegalArgumentException with the place, as `line:column: what`, or only what
     public static JsonElement parse(String text) {
+        return read(load -> new JsonTree().element(load.loadFromString(text), 0));
+    }
+
+    /// Each document of a text with several, without those that are empty.
+    ///
+    /// @throws IllegalArgumentException as [#parse]
+    public static List<JsonElement> parseAll(String text) {
+        return read(load -> {
+            var documents = new ArrayList<JsonElement>();
+            for (Object document : load.loadAllFromString(text)) {
+                if (document != null) {
+                    documents.add(new JsonTree().element(document, 0));
+                }
+            }
+            return documents;
+        });
+    }
+
+    private static <T> T read(Function<Load, T> reader) {
         try {
-            return new JsonTree()
-                    .element(new Load(LoadSettings.builder().setUseMarks(true).build()).loadFromString(text), 0);
+            return reader.apply(
+                    new Load(LoadSettings.builder().setUseMarks(true).build()));
         } catch (MarkedYamlEngineException e) {
             String place = e.getProblemMark()
                     .map(mark -> (mark.getLine() + 1) + ":" + (mark.getColumn() + 1) + ": ")

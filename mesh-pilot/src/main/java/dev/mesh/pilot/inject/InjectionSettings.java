@@ -1,0 +1,88 @@
+package dev.mesh.pilot.inject;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonNull;
+import com.google.gson.JsonObject;
+import dev.mesh.api.read.JsonTree;
+
+/// All that injection depends on beside the pod and its namespace.
+///
+/// @param mesh Istio's MeshConfig as a tree; of it `defaultConfig`, `enablePrometheusMerge` and `trustDomain` count
+/// @param revision of this pilot; `default` if it has no other
+/// @param systemNamespace where the pilot is
+/// @param nativeSidecars whether the cluster runs init containers with `restartPolicy: Always`
+/// @param istioLabels whether `istio-injection` and its like are honoured beside `mesh.dev/injection`
+/// @param network of the cluster, if the request's path names one; else empty
+/// @param cluster likewise
+public record InjectionSettings(
+        InjectorConfig config,
+        JsonObject values,
+        JsonObject mesh,
+        String revision,
+        String systemNamespace,
+        boolean nativeSidecars,
+        boolean istioLabels,
+        String cluster,
+        String network) {
+    public static final String DEFAULT_REVISION = "default";
+    public static final String DEFAULT_NAMESPACE = "mesh-system";
+
+    /// From the texts of the two ConfigMaps; each may be empty.
+    ///
+    /// @param config YAML, key `config` of `mesh-sidecar-injector`
+    /// @param values JSON or YAML, key `values` of it
+    /// @param mesh YAML, key `mesh` of `mesh`
+    /// @throws IllegalArgumentException with a sentence that names the key
+    public static InjectionSettings read(String config, String values, String mesh, String revision, String namespace) {
+        return new InjectionSettings(
+                InjectorConfig.read(config),
+                tree("values", values),
+                tree("mesh", mesh),
+                revision.isEmpty() ? DEFAULT_REVISION : revision,
+                namespace.isEmpty() ? DEFAULT_NAMESPACE : namespace,
+                true,
+                true,
+                "",
+                "");
+    }
+
+    private static JsonObject tree(String key, String text) {
+        JsonElement parsed;
+        try {
+            parsed = text.isBlank() ? JsonNull.INSTANCE : JsonTree.parse(text);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(key + ": " + e.getMessage(), e);
+        }
+        if (parsed.isJsonNull()) {
+            return new JsonObject();
+        }
+        if (!(parsed instanceof JsonObject tree)) {
+            throw new IllegalArgumentException(key + ": not a map");
+        }
+        return tree;
+    }
+
+    public InjectionSettings withNativeSidecars(boolean supported) {
+        return new InjectionSettings(
+                config, values, mesh, revision, systemNamespace, supported, istioLabels, cluster, network);
+    }
+
+    public InjectionSettings withIstioLabels(boolean honoured) {
+        return new InjectionSettings(
+                config, values, mesh, revision, systemNamespace, nativeSidecars, honoured, cluster, network);
+    }
+
+    public InjectionSettings withCluster(String id, String networkName) {
+        return new InjectionSettings(
+                config, values, mesh, revision, systemNamespace, nativeSidecars, istioLabels, id, networkName);
+    }
+
+    /// What the chart says of Istio's labels: `true`, `false` or `auto` (unless an Istio injector is there).
+    public String istioLabelsWanted() {
+        return chart().text("sidecarInjectorWebhook.istioLabels", "auto");
+    }
+
+    Values chart() {
+        return new Values(values);
+    }
+}
