@@ -1,9 +1,8 @@
 package dev.mesh.e2e;
 
+import dev.mesh.api.local.FreePorts;
 import io.grpc.xds.XdsNameResolverProvider;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -11,6 +10,7 @@ import java.util.Map;
 
 /// A mesh of one service behind an edge gateway: its folder, and bootstraps that mesh-proxy and Envoy both take.
 final class Fixture {
+    private static final FreePorts PORTS = new FreePorts();
     private static final String CONFIGURATION = """
             apiVersion: v1
             kind: Service
@@ -102,8 +102,6 @@ final class Fixture {
     }
 
     static int freePort() throws IOException {
-        try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
-        }
+        return PORTS.next();
     }
 }

@@ -6,6 +6,7 @@ import com.google.gson.JsonObject;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
 
 /// Finds resources in Envoy's `/config_dump` (`envoy.admin.v3.ConfigDump`), static and dynamic alike.
@@ -31,6 +32,19 @@ public final class Dump {
                 }
             });
         });
+    }
+
+    /// Listener → why its newest version was refused, or cannot be bound.
+    public Map<String, String> refusedListeners() {
+        var refused = new LinkedHashMap<String, String>();
+        collect(
+                "ListenersConfigDump",
+                (section, _) -> each(section, "dynamic_listeners", item -> {
+                    if (item.has("error_state")) {
+                        refused.put(string(item, "name"), string(object(item, "error_state"), "details"));
+                    }
+                }));
+        return refused;
     }
 
     public List<JsonObject> clusters() {

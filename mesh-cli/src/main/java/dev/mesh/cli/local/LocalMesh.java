@@ -1,6 +1,8 @@
 package dev.mesh.cli.local;
 
+import com.google.gson.JsonParser;
 import dev.mesh.api.local.LocalProcess.RestartPolicy;
+import dev.mesh.cli.client.Dump;
 import dev.mesh.cli.client.Failure;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -80,7 +82,7 @@ public final class LocalMesh {
 
     /// Waits until everything is ready, and says every two seconds what is not.
     ///
-    /// @throws Failure if a process has ended meanwhile, or takes longer than it may
+    /// @throws Failure if a process has ended meanwhile, takes longer than it may, or cannot listen where it should
     public void awaitReady() throws InterruptedException {
         long since = System.nanoTime();
         long told = since;
@@ -102,6 +104,7 @@ public final class LocalMesh {
                 }
             }
             if (missing.isEmpty()) {
+                checkListeners();
                 return;
             }
             long now = System.nanoTime();
@@ -112,6 +115,25 @@ public final class LocalMesh {
             }
             TimeUnit.MILLISECONDS.sleep(25);
         }
+    }
+
+    // A proxy is ready without a listener that it cannot bind, and then another program answers in its place.
+    private void checkListeners() {
+        var refused = new ArrayList<String>();
+        refused(plan.edge(), refused);
+        plan.sidecars().forEach(sidecar -> refused(sidecar, refused));
+        if (!refused.isEmpty()) {
+            throw new Failure(String.join("\n         ", refused));
+        }
+    }
+
+    private static void refused(ProxyBootstrap proxy, List<String> refused) {
+        var dump = new Probe.Http(proxy.adminAddress(), proxy.adminPort(), "/config_dump?mask=dynamic_listeners", "");
+        dump.answer()
+                .ifPresent(text -> new Dump(JsonParser.parseString(text))
+                        .refusedListeners()
+                        .forEach((listener, why) ->
+                                refused.add(proxy.cluster() + " does not listen: listener " + listener + ": " + why)));
     }
 
     private List<String> proxy(List<ProxyBootstrap> bootstraps) throws IOException {

@@ -18,6 +18,7 @@ import java.util.Objects;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.IntSupplier;
+import java.util.stream.Collectors;
 
 /// What a folder asks to be run: a proxy for each workload, one for the gateways, and the applications. Pure but
 /// for the ports it is given.
@@ -114,6 +115,15 @@ public record LocalPlan(
                 default -> {}
             }
         }
+        var gatewayOf = new TreeMap<Integer, Integer>();
+        gatewayPorts.forEach(port -> {
+            int local = setting.edgePorts().getOrDefault(port, port);
+            Integer other = gatewayOf.put(local, port);
+            if (other != null) {
+                throw new Failure("--edge-port: ports " + other + " and " + port + " of the Gateways both become port "
+                        + local + " of 127.0.0.1 (expected: one each)");
+            }
+        });
         setting.edgePorts().keySet().forEach(port -> {
             if (!gatewayPorts.contains(port)) {
                 throw new Failure(
@@ -121,6 +131,8 @@ public record LocalPlan(
                                 + " (expected: one of " + gatewayPorts + ")");
             }
         });
+        // Nothing that an application listens on may be one of these: it would answer in the other's place.
+        var fixed = bindings.stream().map(Binding::port).collect(Collectors.toSet());
         var names = new Names(objects);
         var sidecars = new ArrayList<ProxyBootstrap>();
         var applications = new ArrayList<Application>();
@@ -132,6 +144,9 @@ public record LocalPlan(
             var applicationPorts = new LinkedHashMap<Integer, Integer>();
             new TreeMap<>(entry.ports()).forEach((name, port) -> {
                 int free = freePort.getAsInt();
+                while (fixed.contains(free)) {
+                    free = freePort.getAsInt();
+                }
                 ports.put(name, free);
                 applicationPorts.put(port, free);
                 bindings.add(new Binding(

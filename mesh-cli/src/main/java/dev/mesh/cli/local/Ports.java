@@ -1,29 +1,22 @@
 package dev.mesh.cli.local;
 
+import dev.mesh.api.local.FreePorts;
 import dev.mesh.cli.client.Failure;
 import java.io.IOException;
 import java.net.BindException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 
 /// Ports of this machine. Not thread-safe.
 public final class Ports {
-    private final Set<Integer> given = new HashSet<>();
+    private final FreePorts ports = new FreePorts();
 
     /// A port of 127.0.0.1 that nobody listens on, a new one each time.
     public int free() {
         try {
-            while (true) {
-                try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-                    if (given.add(socket.getLocalPort())) {
-                        return socket.getLocalPort();
-                    }
-                }
-            }
+            return ports.next();
         } catch (IOException e) {
             throw new Failure("no free port on 127.0.0.1 (" + e.getMessage() + ")");
         }

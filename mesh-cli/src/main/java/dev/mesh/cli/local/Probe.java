@@ -7,6 +7,7 @@ import java.net.Proxy;
 import java.net.Socket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.util.Optional;
 
 /// Something that is asked until it is there.
 public sealed interface Probe {
@@ -34,23 +35,28 @@ public sealed interface Probe {
     record Http(String address, int port, String path, String start) implements Probe {
         @Override
         public boolean passes() {
+            return answer().filter(body -> body.startsWith(start)).isPresent();
+        }
+
+        /// The body of the answer; empty if there is none, or with another status.
+        Optional<String> answer() {
             try {
                 var url = URI.create("http://" + address + ":" + port + path).toURL();
                 if (!(url.openConnection(Proxy.NO_PROXY) instanceof HttpURLConnection connection)) {
-                    return false;
+                    return Optional.empty();
                 }
                 connection.setConnectTimeout(PATIENCE_MILLIS);
                 connection.setReadTimeout(PATIENCE_MILLIS);
                 connection.setInstanceFollowRedirects(false);
                 int status = connection.getResponseCode();
                 if (status < 200 || status > 399) {
-                    return false;
+                    return Optional.empty();
                 }
                 try (var body = connection.getInputStream()) {
-                    return new String(body.readAllBytes(), StandardCharsets.UTF_8).startsWith(start);
+                    return Optional.of(new String(body.readAllBytes(), StandardCharsets.UTF_8));
                 }
             } catch (IOException e) {
-                return false;
+                return Optional.empty();
             }
         }
     }
