@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// The names under which the API server is known inside a cluster.
+var apiServerNames = []string{
+	"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local",
+}
+
+// etcdAddresses are the loopback ports of an etcd.
+type etcdAddresses struct{ clients, peers int }
+
+func (e etcdAddresses) url() string {
+	return "http://127.0.0.1:" + strconv.Itoa(e.clients)
+}
+
+// etcdFlags are those of an etcd that keeps its data in a folder. Nothing in it must survive a crash of the machine.
+func etcdFlags(data string, addresses etcdAddresses) []string {
+	peers := "http://127.0.0.1:" + strconv.Itoa(addresses.peers)
+	return []string{
+		"--data-dir=" + data,
+		"--unsafe-no-fsync",
+		"--listen-client-urls=" + addresses.url(),
+		"--advertise-client-urls=" + addresses.url(),
+		"--listen-peer-urls=" + peers,
+		"--initial-advertise-peer-urls=" + peers,
+		"--initial-cluster=default=" + peers,
+		"--log-level=warn",
+	}
+}
+
+// apiServer is how a kube-apiserver is to run.
+type apiServer struct {
+	bind      string // address that it listens on
+	advertise string // address that pods reach it under
+	port      int
+	services  string // CIDR of Services
+}
+
+// flags are those of a kube-apiserver with the certificates apiserver, admin and sa of the authority.
+func (s apiServer) flags(a *authority, etcd etcdAddresses) []string {
+	return []string{
+		"--etcd-servers=" + etcd.url(),
+		"--bind-address=" + s.bind,
+		"--advertise-address=" + s.advertise,
+		"--secure-port=" + strconv.Itoa(s.port),
+		"--tls-cert-file=" + a.file("apiserver.crt"),
+		"--tls-private-key-file=" + a.file("apiserver.key"),
+		"--client-ca-file=" + a.file("ca.crt"),
+		"--service-account-key-file=" + a.file("sa.pub"),
+		"--service-account-signing-key-file=" + a.file("sa.key"),
+		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+		"--service-cluster-ip-range=" + s.services,
+		"--authorization-mode=Node,RBAC",
+		"--enable-admission-plugins=NodeRestriction",
+		"--allow-privileged=true",
+		"--kubelet-client-certificate=" + a.file("admin.crt"),
+		"--kubelet-client-key=" + a.file("admin.key"),
+		"--kubelet-certificate-authority=" + a.file("ca.crt"),
+		"--kubelet-preferred-address-types=InternalIP", // nodes have no names in DNS
+		"--enable-aggregator-routing=true",             // webhooks are called at their pods, for want of a kube-proxy here
+	}
+}
+
+// awaitReady asks the API server for /readyz until it says ok, one of the processes ends, or the context does.
+func awaitReady(ctx context.Context, address string, client *tls.Config, processes ...*process) error {
+	transport := &http.Transport{TLSClientConfig: client, DisableKeepAlives: true}
+	asking := &http.Client{Transport: transport, Timeout: 2 * time.Second}
+	for {
+		answer, err := ask(ctx, asking, "https://"+address+"/readyz")
+		if err == nil && answer == "ok" {
+			return nil
+		}
+		for _, p := range processes {
+			select {
+			case <-p.ended:
+				return p.failure()
+			default:
+			}
+		}
+		select {
+		case <-ctx.Done():
+			if err != nil {
+				answer = err.Error()
+			}
+			return fmt.Errorf("the API server at %s is not ready: %s", address, answer)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func ask(ctx context.Context, client *http.Client, url string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 4096))
+	return string(body), err
+}
+
+// freePorts gives loopback ports that nobody listens on at this moment.
+func freePorts(count int) ([]int, error) {
+	ports := make([]int, 0, count)
+	for range count {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer listener.Close() // all are held until the last is chosen, so that they differ
+		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
+	}
+	return ports, nil
+}
