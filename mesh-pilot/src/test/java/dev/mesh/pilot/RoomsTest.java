@@ -67,6 +67,15 @@ class RoomsTest {
     }
 
     @Test
+    void theKubernetesClientIsForThoseWhoSpeakToTheApiServer() {
+        noClasses()
+                .that(not(resideInAnyPackage(rooms(List.of("webhook", "boot")))))
+                .should()
+                .dependOnClassesThat(resideInAPackage("io.fabric8.."))
+                .check(CLASSES);
+    }
+
+    @Test
     void grpcIsForThoseWhoServe() {
         noClasses()
                 .that(not(resideInAnyPackage(rooms(List.of("serve", "session", "boot")))))

@@ -6,9 +6,10 @@ import dev.mesh.pilot.render.RenderCommand;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 
 /// `mesh-pilot --folder DIR [--xds-port N] [--http-port N] [--port-file FILE]`, and `mesh-pilot render --folder DIR
-/// [--node NAME]`.
+/// [--node NAME]`, `mesh-pilot inject --file FILE` and `mesh-pilot check-inject --object KIND/NAME` for `meshctl`.
 public final class PilotMain {
     private static final int XDS = 15010;
     private static final int HTTP = 15014;
@@ -18,6 +19,10 @@ public final class PilotMain {
     public static void main(String[] args) {
         if (args.length > 0 && args[0].equals("render")) {
             render(args);
+            return;
+        }
+        if (args.length > 0 && List.of("inject", "check-inject").contains(args[0])) {
+            inject(args);
             return;
         }
         Path folder = null;
@@ -80,6 +85,15 @@ public final class PilotMain {
             source.read();
             System.out.println(
                     RenderCommand.render(registry.objects(), registry.findings(), registry.duplicates(), node));
+        } catch (IOException | IllegalArgumentException e) {
+            fail(String.valueOf(e.getMessage()));
+        }
+    }
+
+    @SuppressWarnings("SystemOut") // the command line's own channel
+    private static void inject(String[] args) {
+        try {
+            System.out.println(InjectMain.run(args[0], List.of(args).subList(1, args.length)));
         } catch (IOException | IllegalArgumentException e) {
             fail(String.valueOf(e.getMessage()));
         }

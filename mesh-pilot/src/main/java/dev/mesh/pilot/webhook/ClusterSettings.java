@@ -1,0 +1,230 @@
+package dev.mesh.pilot.webhook;
+
+import dev.mesh.pilot.inject.InjectionSettings;
+import dev.mesh.pilot.inject.Names;
+import io.fabric8.kubernetes.api.model.ConfigMap;
+import io.fabric8.kubernetes.api.model.HasMetadata;
+import io.fabric8.kubernetes.api.model.Namespace;
+import io.fabric8.kubernetes.api.model.admissionregistration.v1.MutatingWebhook;
+import io.fabric8.kubernetes.api.model.admissionregistration.v1.MutatingWebhookConfiguration;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.fabric8.kubernetes.client.VersionInfo;
+import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
+import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// The injector's settings as they stand in the cluster, followed live: ConfigMaps `mesh-sidecar-injector` and `mesh`,
+/// namespaces, and whether another injector is there. A ConfigMap that cannot be read leaves the last good one in effect.
+public final class ClusterSettings implements InjectorState, AutoCloseable {
+    private static final Logger LOGGER = LoggerFactory.getLogger(ClusterSettings.class);
+    // Native sidecars are on by default from 1.29.
+    private static final int NATIVE_SINCE = 29;
+
+    private final KubernetesClient client;
+    private final String namespace;
+    private final String revision;
+    private final List<SharedIndexInformer<?>> informers = new ArrayList<>();
+    private final SharedIndexInformer<Namespace> namespaces;
+    private final SharedIndexInformer<MutatingWebhookConfiguration> injectors;
+    private final SharedIndexInformer<ConfigMap> injector;
+    private final SharedIndexInformer<ConfigMap> mesh;
+    private volatile boolean nativeSidecars;
+    private volatile InjectionSettings settings;
+    private @Nullable String trouble;
+
+    /// Reads everything once; returns when it is known.
+    ///
+    /// @param namespace of the pilot
+    /// @throws KubernetesClientException with a sentence that names the permission or the address, if it cannot
+    public ClusterSettings(KubernetesClient client, String namespace, String revision) {
+        this.client = client;
+        this.namespace = namespace;
+        this.revision = revision;
+        settings = InjectionSettings.read("", "", "", revision, namespace);
+        refreshVersion();
+        injector = follow("ConfigMaps of " + namespace, () -> client.configMaps()
+                .inNamespace(namespace)
+                .withName(named("mesh-sidecar-injector"))
+                .inform(changed()));
+        mesh = follow("ConfigMaps of " + namespace, () -> client.configMaps()
+                .inNamespace(namespace)
+                .withName(named("mesh"))
+                .inform(changed()));
+        namespaces = follow("namespaces", () -> client.namespaces().inform(nothing()));
+        injectors = follow("MutatingWebhookConfigurations", () -> client.admissionRegistration()
+                .v1()
+                .mutatingWebhookConfigurations()
+                .inform(changed()));
+        join();
+    }
+
+    private interface Opening<T extends HasMetadata> {
+        SharedIndexInformer<T> open();
+    }
+
+    private <T extends HasMetadata> SharedIndexInformer<T> follow(String what, Opening<T> opening) {
+        try {
+            SharedIndexInformer<T> informer = opening.open();
+            informers.add(informer);
+            return informer;
+        } catch (KubernetesClientException e) {
+            close();
+            throw new KubernetesClientException(
+                    "webhooks: " + what + " cannot be followed (expected: get, list and watch for this service account): "
+                            + e.getMessage(),
+                    e);
+        }
+    }
+
+    private String named(String name) {
+        return revision.equals(InjectionSettings.DEFAULT_REVISION) ? name : name + "-" + revision;
+    }
+
+    private <T> ResourceEventHandler<T> changed() {
+        return new ResourceEventHandler<>() {
+            @Override
+            public void onAdd(T object) {
+                join();
+            }
+
+            @Override
+            public void onUpdate(T before, T after) {
+                join();
+            }
+
+            @Override
+            public void onDelete(T object, boolean unknown) {
+                join();
+            }
+        };
+    }
+
+    private static <T> ResourceEventHandler<T> nothing() {
+        return new ResourceEventHandler<>() {
+            @Override
+            public void onAdd(T object) {}
+
+            @Override
+            public void onUpdate(T before, T after) {}
+
+            @Override
+            public void onDelete(T object, boolean unknown) {}
+        };
+    }
+
+    private synchronized void join() {
+        if (injectors == null) {
+            return; // not all are open yet
+        }
+        try {
+            InjectionSettings read = InjectionSettings.read(
+                            data(injector, "config"), data(injector, "values"), data(mesh, "mesh"), revision, namespace)
+                    .withNativeSidecars(nativeSidecars);
+            boolean honoured =
+                    switch (read.istioLabelsWanted()) {
+                        case "true" -> true;
+                        case "false" -> false;
+                        default -> others(injectors.getStore().list()).isEmpty();
+                    };
+            settings = read.withIstioLabels(honoured);
+            trouble = null;
+        } catch (IllegalArgumentException e) {
+            if (!String.valueOf(e.getMessage()).equals(trouble)) {
+                trouble = String.valueOf(e.getMessage());
+                LOGGER.atError().log("{}; the injector's last good settings stay", trouble);
+            }
+        }
+    }
+
+    private static String data(SharedIndexInformer<ConfigMap> informer, String key) {
+        return informer.getStore().list().stream()
+                .map(ConfigMap::getData)
+                .filter(data -> data != null && data.containsKey(key))
+                .map(data -> data.get(key))
+                .findFirst()
+                .orElse("");
+    }
+
+    /// Names of the configurations by which Istio injects.
+    static Collection<String> others(Collection<MutatingWebhookConfiguration> all) {
+        var names = new TreeSet<String>();
+        for (MutatingWebhookConfiguration configuration : all) {
+            for (MutatingWebhook webhook : configuration.getWebhooks()) {
+                var service = webhook.getClientConfig().getService();
+                boolean ours = service != null && service.getName().startsWith("mesh-pilot");
+                boolean istios = webhook.getName().endsWith("sidecar-injector.istio.io")
+                        || (service != null && Pattern.matches("istiod(-.*)?", service.getName()));
+                if (istios && !ours) {
+                    names.add(configuration.getMetadata().getName());
+                }
+            }
+        }
+        return names;
+    }
+
+    /// Asks the API server for its version, which a cluster's upgrade changes. Blocks.
+    public void refreshVersion() {
+        try {
+            boolean supported = nativeSidecars(client.getKubernetesVersion());
+            if (supported != nativeSidecars) {
+                nativeSidecars = supported;
+                join();
+            }
+        } catch (KubernetesClientException e) {
+            LOGGER.atWarn().log("the API server does not say its version ({})", e.getMessage());
+        }
+    }
+
+    /// Whether a cluster of this version has native sidecars.
+    public static boolean nativeSidecars(@Nullable VersionInfo version) {
+        if (version == null || version.getMajor() == null || version.getMinor() == null) {
+            return false;
+        }
+        String minor = version.getMinor().replaceAll("\\D.*", "");
+        return !version.getMajor().equals("1") || (!minor.isEmpty() && Integer.parseInt(minor) >= NATIVE_SINCE);
+    }
+
+    @Override
+    public InjectionSettings settings() {
+        return settings;
+    }
+
+    @Override
+    public Map<String, String> namespaceLabels(String name) {
+        return labels(namespaces.getStore().getByKey(name));
+    }
+
+    @Override
+    public Map<String, String> freshNamespaceLabels(String name) {
+        return labels(client.namespaces().withName(name).get());
+    }
+
+    private static Map<String, String> labels(@Nullable Namespace found) {
+        Map<String, String> labels =
+                found == null ? null : found.getMetadata().getLabels();
+        return labels == null ? Map.of() : labels;
+    }
+
+    /// For logs: what is known of other injectors.
+    public String describe() {
+        Collection<String> others = others(injectors.getStore().list());
+        return settings.istioLabels()
+                ? "Istio's labels are honoured"
+                : "only " + Names.MESH_INJECTION + " is honoured"
+                        + (others.isEmpty() ? "" : ", since Istio's injector is there (" + String.join(", ", others) + ")");
+    }
+
+    @Override
+    public void close() {
+        informers.forEach(SharedIndexInformer::close);
+    }
+}
