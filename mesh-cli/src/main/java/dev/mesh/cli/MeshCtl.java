@@ -1,8 +1,10 @@
 package dev.mesh.cli;
 
 import dev.mesh.cli.client.Progress;
+import dev.mesh.cli.command.CheckInject;
 import dev.mesh.cli.command.Completion;
 import dev.mesh.cli.command.Explain;
+import dev.mesh.cli.command.Inject;
 import dev.mesh.cli.command.ProxyConfig;
 import dev.mesh.cli.command.ProxyStatusCommand;
 import dev.mesh.cli.command.Up;
@@ -30,6 +32,8 @@ import picocli.CommandLine.Spec;
             ProxyConfig.class,
             Explain.class,
             Validate.class,
+            Inject.class,
+            CheckInject.class,
             Version.class,
             Completion.class,
             HelpCommand.class

@@ -69,7 +69,7 @@ class RoomsTest {
     @Test
     void theKubernetesClientIsForThoseWhoSpeakToTheApiServer() {
         noClasses()
-                .that(not(resideInAnyPackage(rooms(List.of("webhook", "boot")))))
+                .that(not(resideInAnyPackage(rooms(List.of("kubeconfig", "webhook", "boot")))))
                 .should()
                 .dependOnClassesThat(resideInAPackage("io.fabric8.."))
                 .check(CLASSES);

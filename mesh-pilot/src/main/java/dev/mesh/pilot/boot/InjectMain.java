@@ -7,12 +7,12 @@ import dev.mesh.api.read.JsonTree;
 import dev.mesh.pilot.inject.InjectionSettings;
 import dev.mesh.pilot.inject.Manifests;
 import dev.mesh.pilot.inject.Yaml;
+import dev.mesh.pilot.kubeconfig.KubernetesClients;
 import dev.mesh.pilot.webhook.CheckInject;
 import dev.mesh.pilot.webhook.ClusterSettings;
 import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
-import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -102,7 +102,8 @@ final class InjectMain {
         }
         Manifests.Result result = Manifests.inject(objects, settings);
         var yaml = new StringBuilder();
-        result.objects().forEach(done -> yaml.append(yaml.isEmpty() ? "" : "---\n").append(Yaml.print(done)));
+        result.objects()
+                .forEach(done -> yaml.append(yaml.isEmpty() ? "" : "---\n").append(Yaml.print(done)));
         var findings = new JsonArray();
         result.findings().forEach(finding -> findings.add(finding.toString()));
         var skipped = new JsonArray();
@@ -191,13 +192,11 @@ final class InjectMain {
         if (!kubeconfig.isEmpty() && !context.isEmpty()) {
             throw new IllegalArgumentException("--context goes with the default kubeconfig (set KUBECONFIG instead)");
         }
-        return new KubernetesClientBuilder()
-                .withConfig(new ConfigBuilder(base)
-                        .withRequestRetryBackoffLimit(ATTEMPTS)
-                        .withConnectionTimeout(SECONDS * 1000)
-                        .withRequestTimeout(SECONDS * 1000)
-                        .build())
-                .build();
+        return KubernetesClients.open(new ConfigBuilder(base)
+                .withRequestRetryBackoffLimit(ATTEMPTS)
+                .withConnectionTimeout(SECONDS * 1000)
+                .withRequestTimeout(SECONDS * 1000)
+                .build());
     }
 
     @SuppressWarnings("SystemIn") // what the user pipes in

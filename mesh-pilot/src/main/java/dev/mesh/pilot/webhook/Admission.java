@@ -43,11 +43,10 @@ final class Admission {
             JsonObject object) {}
 
     /// The answer.
-    ///
-    /// @param patch JSON patch; empty for none
     sealed interface Response {
         List<String> warnings();
 
+        /// @param patch JSON patch; empty for none
         record Allowed(String patch, List<String> warnings) implements Response {}
 
         record Denied(String message, List<String> warnings) implements Response {}
@@ -94,7 +93,9 @@ final class Admission {
             return parsed;
         } catch (IOException | JsonParseException | IllegalStateException | NumberFormatException e) {
             throw new IllegalArgumentException(
-                    "the body is no JSON: " + String.valueOf(e.getMessage()).lines().findFirst().orElse(""), e);
+                    "the body is no JSON: "
+                            + String.valueOf(e.getMessage()).lines().findFirst().orElse(""),
+                    e);
         } catch (StackOverflowError e) {
             throw new IllegalArgumentException("the body is nested too deep", e);
         }
@@ -113,8 +114,7 @@ final class Admission {
                     answer.addProperty("patchType", "JSONPatch");
                     answer.addProperty(
                             "patch",
-                            Base64.getEncoder()
-                                    .encodeToString(allowed.patch().getBytes(StandardCharsets.UTF_8)));
+                            Base64.getEncoder().encodeToString(allowed.patch().getBytes(StandardCharsets.UTF_8)));
                 }
             }
             case Response.Denied denied -> {

@@ -59,7 +59,8 @@ public final class CheckInject {
                 if (isInjector(webhook)) {
                     String why = refusal(webhook, labels, Json.strings(pod, "metadata", "labels"));
                     var line = new JsonObject();
-                    line.addProperty("configuration", configuration.getMetadata().getName());
+                    line.addProperty(
+                            "configuration", configuration.getMetadata().getName());
                     line.addProperty("webhook", webhook.getName());
                     line.addProperty("asked", why.isEmpty());
                     line.addProperty("reason", why.isEmpty() ? "its selectors match" : why);
@@ -92,13 +93,19 @@ public final class CheckInject {
         var apps = client.apps();
         return switch (kind) {
             case "pod" -> client.pods().inNamespace(namespace).withName(name).get();
-            case "deployment" -> apps.deployments().inNamespace(namespace).withName(name).get();
-            case "statefulset" -> apps.statefulSets().inNamespace(namespace).withName(name).get();
-            case "daemonset" -> apps.daemonSets().inNamespace(namespace).withName(name).get();
-            case "replicaset" -> apps.replicaSets().inNamespace(namespace).withName(name).get();
-            case "job" -> client.batch().v1().jobs().inNamespace(namespace).withName(name).get();
-            default -> throw new IllegalArgumentException(
-                    kind + " (expected: pod, deployment, statefulset, daemonset, replicaset or job)");
+            case "deployment" ->
+                apps.deployments().inNamespace(namespace).withName(name).get();
+            case "statefulset" ->
+                apps.statefulSets().inNamespace(namespace).withName(name).get();
+            case "daemonset" ->
+                apps.daemonSets().inNamespace(namespace).withName(name).get();
+            case "replicaset" ->
+                apps.replicaSets().inNamespace(namespace).withName(name).get();
+            case "job" ->
+                client.batch().v1().jobs().inNamespace(namespace).withName(name).get();
+            default ->
+                throw new IllegalArgumentException(
+                        kind + " (expected: pod, deployment, statefulset, daemonset, replicaset or job)");
         };
     }
 
@@ -135,8 +142,7 @@ public final class CheckInject {
                 .map(requirement -> new LabelSelector.Requirement(
                         requirement.getKey(), requirement.getOperator(), requirement.getValues()))
                 .toList();
-        return new LabelSelector(
-                        selector.getMatchLabels() == null ? Map.of() : selector.getMatchLabels(), requirements)
+        return new LabelSelector(selector.getMatchLabels() == null ? Map.of() : selector.getMatchLabels(), requirements)
                 .matches(labels);
     }
 }

@@ -23,7 +23,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// The injector's settings as they stand in the cluster, followed live: ConfigMaps `mesh-sidecar-injector` and `mesh`,
-/// namespaces, and whether another injector is there. A ConfigMap that cannot be read leaves the last good one in effect.
+/// namespaces, and whether another injector is there. A ConfigMap that cannot be read leaves the last good one in
+/// effect.
 public final class ClusterSettings implements InjectorState, AutoCloseable {
     private static final Logger LOGGER = LoggerFactory.getLogger(ClusterSettings.class);
     // Native sidecars are on by default from 1.29.
@@ -51,19 +52,25 @@ public final class ClusterSettings implements InjectorState, AutoCloseable {
         this.revision = revision;
         settings = InjectionSettings.read("", "", "", revision, namespace);
         refreshVersion();
-        injector = follow("ConfigMaps of " + namespace, () -> client.configMaps()
-                .inNamespace(namespace)
-                .withName(named("mesh-sidecar-injector"))
-                .inform(changed()));
-        mesh = follow("ConfigMaps of " + namespace, () -> client.configMaps()
-                .inNamespace(namespace)
-                .withName(named("mesh"))
-                .inform(changed()));
+        injector = follow(
+                "ConfigMaps of " + namespace,
+                () -> client.configMaps()
+                        .inNamespace(namespace)
+                        .withName(named("mesh-sidecar-injector"))
+                        .inform(changed()));
+        mesh = follow(
+                "ConfigMaps of " + namespace,
+                () -> client.configMaps()
+                        .inNamespace(namespace)
+                        .withName(named("mesh"))
+                        .inform(changed()));
         namespaces = follow("namespaces", () -> client.namespaces().inform(nothing()));
-        injectors = follow("MutatingWebhookConfigurations", () -> client.admissionRegistration()
-                .v1()
-                .mutatingWebhookConfigurations()
-                .inform(changed()));
+        injectors = follow(
+                "MutatingWebhookConfigurations",
+                () -> client.admissionRegistration()
+                        .v1()
+                        .mutatingWebhookConfigurations()
+                        .inform(changed()));
         join();
     }
 
@@ -79,7 +86,8 @@ public final class ClusterSettings implements InjectorState, AutoCloseable {
         } catch (KubernetesClientException e) {
             close();
             throw new KubernetesClientException(
-                    "webhooks: " + what + " cannot be followed (expected: get, list and watch for this service account): "
+                    "webhooks: " + what
+                            + " cannot be followed (expected: get, list and watch for this service account): "
                             + e.getMessage(),
                     e);
         }
@@ -129,12 +137,11 @@ public final class ClusterSettings implements InjectorState, AutoCloseable {
             InjectionSettings read = InjectionSettings.read(
                             data(injector, "config"), data(injector, "values"), data(mesh, "mesh"), revision, namespace)
                     .withNativeSidecars(nativeSidecars);
-            boolean honoured =
-                    switch (read.istioLabelsWanted()) {
-                        case "true" -> true;
-                        case "false" -> false;
-                        default -> others(injectors.getStore().list()).isEmpty();
-                    };
+            boolean honoured = switch (read.istioLabelsWanted()) {
+                case "true" -> true;
+                case "false" -> false;
+                default -> others(injectors.getStore().list()).isEmpty();
+            };
             settings = read.withIstioLabels(honoured);
             trouble = null;
         } catch (IllegalArgumentException e) {
@@ -209,8 +216,7 @@ public final class ClusterSettings implements InjectorState, AutoCloseable {
     }
 
     private static Map<String, String> labels(@Nullable Namespace found) {
-        Map<String, String> labels =
-                found == null ? null : found.getMetadata().getLabels();
+        Map<String, String> labels = found == null ? null : found.getMetadata().getLabels();
         return labels == null ? Map.of() : labels;
     }
 
@@ -220,7 +226,9 @@ public final class ClusterSettings implements InjectorState, AutoCloseable {
         return settings.istioLabels()
                 ? "Istio's labels are honoured"
                 : "only " + Names.MESH_INJECTION + " is honoured"
-                        + (others.isEmpty() ? "" : ", since Istio's injector is there (" + String.join(", ", others) + ")");
+                        + (others.isEmpty()
+                                ? ""
+                                : ", since Istio's injector is there (" + String.join(", ", others) + ")");
     }
 
     @Override

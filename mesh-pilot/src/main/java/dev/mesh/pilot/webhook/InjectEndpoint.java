@@ -86,7 +86,8 @@ final class InjectEndpoint {
         String name = Json.text(request.object(), "metadata", "name");
         LOGGER.atInfo()
                 .addKeyValue("namespace", request.namespace())
-                .addKeyValue("pod", name.isEmpty() ? Json.text(request.object(), "metadata", "generateName") + "*" : name)
+                .addKeyValue(
+                        "pod", name.isEmpty() ? Json.text(request.object(), "metadata", "generateName") + "*" : name)
                 .addKeyValue("dryRun", request.dryRun())
                 .log("{}", what);
     }

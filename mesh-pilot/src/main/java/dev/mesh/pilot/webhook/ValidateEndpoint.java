@@ -59,7 +59,7 @@ final class ValidateEndpoint {
         var warnings = new ArrayList<Finding>();
         for (Finding finding : findings) {
             boolean ownError = finding.severity() == Finding.Severity.ERROR && !NO_REASON.contains(finding.code());
-            if (ownError && !(isAcross(finding, read))) {
+            if (ownError && !isAcross(finding, read)) {
                 errors.add(finding);
             } else {
                 warnings.add(finding);
@@ -67,13 +67,13 @@ final class ValidateEndpoint {
         }
         List<String> remarks = warnings.stream()
                 .filter(finding -> finding.severity() != Finding.Severity.INFO)
-                .map(finding -> finding.path().isEmpty() ? finding.message() : finding.path() + ": " + finding.message())
+                .map(finding ->
+                        finding.path().isEmpty() ? finding.message() : finding.path() + ": " + finding.message())
                 .distinct()
                 .toList();
         return errors.isEmpty()
                 ? new Admission.Response.Allowed("", remarks)
-                : new Admission.Response.Denied(
-                        request.kind() + " is invalid: " + Admission.errors(errors), remarks);
+                : new Admission.Response.Denied(request.kind() + " is invalid: " + Admission.errors(errors), remarks);
     }
 
     // What is wrong only beside other objects may be mended there next: the author is told, not stopped.
@@ -81,11 +81,13 @@ final class ValidateEndpoint {
         return !read.findings().contains(finding);
     }
 
-    // An object that gets its name later is read under one that it might get; one without namespace is of the request's.
+    // An object that gets its name later is read under one that it might get; one without namespace is of the
+    // request's.
     private static JsonObject named(Admission.Request request) {
         JsonObject object = request.object().deepCopy();
         JsonObject metadata = Json.object(object, "metadata");
-        if (Json.text(metadata, "name").isEmpty() && !Json.text(metadata, "generateName").isEmpty()) {
+        if (Json.text(metadata, "name").isEmpty()
+                && !Json.text(metadata, "generateName").isEmpty()) {
             metadata.addProperty("name", Json.text(metadata, "generateName") + "0");
         }
         if (Json.text(metadata, "namespace").isEmpty() && !request.namespace().isEmpty()) {
@@ -115,8 +117,8 @@ final class ValidateEndpoint {
     private static @Nullable JsonElement child(JsonElement parent, String name) {
         return switch (parent) {
             case JsonObject object -> object.get(name);
-            case JsonArray array when name.matches("\\d{1,6}") && Integer.parseInt(name) < array.size() ->
-                array.get(Integer.parseInt(name));
+            case JsonArray array
+            when name.matches("\\d{1,6}") && Integer.parseInt(name) < array.size() -> array.get(Integer.parseInt(name));
             default -> null;
         };
     }

@@ -6,17 +6,21 @@ import io.fabric8.kubernetes.api.model.admissionregistration.v1.ValidatingWebhoo
 import io.fabric8.kubernetes.api.model.admissionregistration.v1.ValidatingWebhookConfiguration;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
+import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// Makes validation binding once it works: `failurePolicy` of our ValidatingWebhookConfiguration is `Ignore` when it is
 /// installed, since no pilot answers yet, and becomes `Fail` when the API server was seen to reach the pilot (an object
-/// that is always refused is created as a dry run, as Istio does). Every replica does it; a second time changes nothing.
+/// that is always refused is created as a dry run, as Istio does). Every replica does it; a second time changes
+/// nothing.
 public final class ValidationPolicy implements AutoCloseable {
     private static final Logger LOGGER = LoggerFactory.getLogger(ValidationPolicy.class);
     private static final long WAITING_SECONDS = 2;
@@ -28,6 +32,7 @@ public final class ValidationPolicy implements AutoCloseable {
     private final Runnable now;
     private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().name("validation-policy").daemon(true).factory());
+    private @Nullable SharedIndexInformer<ValidatingWebhookConfiguration> configurations;
     private boolean reached;
     private String trouble = "";
 
@@ -41,19 +46,49 @@ public final class ValidationPolicy implements AutoCloseable {
 
     public void start() {
         thread.execute(this::run);
+        configurations = client.admissionRegistration()
+                .v1()
+                .validatingWebhookConfigurations()
+                .inform(new ResourceEventHandler<>() {
+                    @Override
+                    public void onAdd(ValidatingWebhookConfiguration added) {
+                        changed();
+                    }
+
+                    @Override
+                    public void onUpdate(ValidatingWebhookConfiguration before, ValidatingWebhookConfiguration after) {
+                        changed();
+                    }
+
+                    @Override
+                    public void onDelete(ValidatingWebhookConfiguration deleted, boolean unknown) {}
+                });
+    }
+
+    private void changed() {
+        if (!thread.isShutdown()) {
+            thread.execute(this::attempt);
+        }
     }
 
     private void run() {
-        boolean settled = false;
-        try {
-            now.run();
-            settled = reconcile();
-            trouble = "";
-        } catch (RuntimeException e) {
-            tell("validation stays as it is: " + e.getMessage());
-        }
+        now.run();
+        boolean settled = attempt();
         if (!thread.isShutdown()) {
             thread.schedule(this::run, settled ? SETTLED_SECONDS : WAITING_SECONDS, TimeUnit.SECONDS);
+        }
+    }
+
+    private boolean attempt() {
+        try {
+            boolean settled = reconcile();
+            if (settled) {
+                trouble = "";
+            }
+            return settled;
+        } catch (RuntimeException e) {
+            tell("validation stays as it is: " + e.getMessage());
+            return false;
         }
     }
 
@@ -80,7 +115,8 @@ public final class ValidationPolicy implements AutoCloseable {
                     return found;
                 });
                 LOGGER.atInfo()
-                        .addKeyValue("configuration", configuration.getMetadata().getName())
+                        .addKeyValue(
+                                "configuration", configuration.getMetadata().getName())
                         .log("validation is binding from now on (failurePolicy: Fail)");
             }
         }
@@ -100,9 +136,7 @@ public final class ValidationPolicy implements AutoCloseable {
                 && revision.equals(labels.get("istio.io/rev"));
         return configuration.getWebhooks().stream().allMatch(webhook -> {
             var named = webhook.getClientConfig().getService();
-            return named != null
-                    ? named.getName().equals(service) && namespace.equals(named.getNamespace())
-                    : labelled;
+            return named != null ? named.getName().equals(service) && namespace.equals(named.getNamespace()) : labelled;
         });
     }
 
@@ -126,7 +160,8 @@ public final class ValidationPolicy implements AutoCloseable {
                 .build();
         try {
             client.resource(refused).dryRun().create();
-            tell("validation is not binding yet: the API server does not ask this pilot (is the webhook's caBundle set?)");
+            tell(
+                    "validation is not binding yet: the API server does not ask this pilot (is the webhook's caBundle set?)");
             return false;
         } catch (KubernetesClientException e) {
             String message = String.valueOf(e.getMessage());
@@ -139,7 +174,8 @@ public final class ValidationPolicy implements AutoCloseable {
             tell(
                     e.getCode() == 403
                             ? "validation is not binding yet: this service account may not create gateways.networking.istio.io"
-                                    + " in " + namespace + " (a dry run, to see whether the API server reaches the pilot): "
+                                    + " in " + namespace
+                                    + " (a dry run, to see whether the API server reaches the pilot): "
                                     + message
                             : "validation is not binding yet: " + message);
             return false;
@@ -148,6 +184,10 @@ public final class ValidationPolicy implements AutoCloseable {
 
     @Override
     public void close() {
+        var informer = configurations;
+        if (informer != null) {
+            informer.close();
+        }
         thread.shutdownNow();
     }
 }

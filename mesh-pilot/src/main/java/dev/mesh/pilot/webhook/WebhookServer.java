@@ -85,8 +85,7 @@ public final class WebhookServer implements AutoCloseable {
         return server.getAddress().getPort();
     }
 
-    private static void serve(
-            HttpExchange exchange, BiFunction<Admission.Request, String, Admission.Response> endpoint)
+    private static void serve(HttpExchange exchange, BiFunction<Admission.Request, String, Admission.Response> endpoint)
             throws IOException {
         try (exchange) {
             if (!exchange.getRequestMethod().equals("POST")) {
@@ -115,7 +114,8 @@ public final class WebhookServer implements AutoCloseable {
             }
             try {
                 byte[] answer = Admission.write(
-                        request, endpoint.apply(request, exchange.getRequestURI().getPath()));
+                        request,
+                        endpoint.apply(request, exchange.getRequestURI().getPath()));
                 exchange.getResponseHeaders().set("Content-Type", "application/json");
                 exchange.sendResponseHeaders(200, answer.length);
                 exchange.getResponseBody().write(answer);

@@ -14,10 +14,10 @@ import java.util.stream.Stream;
 /// One folder: `pod.yaml` is what is sent, `namespace.yaml` where to (default: `shop`, without labels), `settings.yaml`
 /// the injector's `config`, `values`, `mesh` and what it knows of the cluster. `patched.yaml` is what comes out, and
 /// `remarks.txt` what is said.
-record InjectionCase(Path folder) {
+public record InjectionCase(Path folder) {
     private static final Path ROOT = Path.of("src/test/resources/inject");
 
-    static Stream<InjectionCase> all() {
+    public static Stream<InjectionCase> all() {
         try (var found = Files.list(ROOT)) {
             return found.filter(Files::isDirectory).sorted().map(InjectionCase::new).toList().stream();
         } catch (IOException e) {
@@ -30,7 +30,7 @@ record InjectionCase(Path folder) {
         return folder.getFileName().toString();
     }
 
-    JsonObject pod() {
+    public JsonObject pod() {
         return JsonTree.parse(read("pod.yaml")).getAsJsonObject();
     }
 
@@ -41,7 +41,7 @@ record InjectionCase(Path folder) {
                 : JsonTree.parse(text).getAsJsonObject();
     }
 
-    String namespaceName() {
+    public String namespaceName() {
         return Json.text(namespace(), "metadata", "name");
     }
 
@@ -63,7 +63,7 @@ record InjectionCase(Path folder) {
                 .withCluster(Json.text(all, "cluster"), Json.text(all, "network"));
     }
 
-    Injection inject(JsonObject pod) {
+    public Injection inject(JsonObject pod) {
         return PodInjector.inject(pod, namespaceName(), namespaceLabels(), settings());
     }
 

@@ -2,6 +2,7 @@ package dev.mesh.pilot.webhook;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
@@ -14,7 +15,7 @@ import javax.net.ssl.TrustManagerFactory;
 import javax.net.ssl.X509ExtendedKeyManager;
 
 /// A certificate for 127.0.0.1 that signs itself, made by the JDK's keytool.
-final class TestCertificate implements ServingCertificate {
+public final class TestCertificate implements ServingCertificate {
     private static final String PASSWORD = "changeit";
     private final KeyStore store;
 
@@ -22,7 +23,7 @@ final class TestCertificate implements ServingCertificate {
         this.store = store;
     }
 
-    static TestCertificate make(Path folder) throws IOException, InterruptedException, GeneralSecurityException {
+    public static TestCertificate make(Path folder) throws IOException, InterruptedException, GeneralSecurityException {
         Path file = folder.resolve("serving.p12");
         var process = new ProcessBuilder(List.of(
                         System.getProperty("java.home") + "/bin/keytool",
@@ -47,7 +48,7 @@ final class TestCertificate implements ServingCertificate {
                         PASSWORD))
                 .redirectErrorStream(true)
                 .start();
-        String said = new String(process.getInputStream().readAllBytes());
+        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         if (process.waitFor() != 0) {
             throw new IOException("keytool: " + said);
         }
@@ -59,12 +60,12 @@ final class TestCertificate implements ServingCertificate {
     }
 
     /// PEM in base64, as `caBundle` wants it.
-    String caBundle() throws GeneralSecurityException {
+    public String caBundle() throws GeneralSecurityException {
         String pem = "-----BEGIN CERTIFICATE-----\n"
                 + Base64.getMimeEncoder()
                         .encodeToString(store.getCertificate("serving").getEncoded())
                 + "\n-----END CERTIFICATE-----\n";
-        return Base64.getEncoder().encodeToString(pem.getBytes());
+        return Base64.getEncoder().encodeToString(pem.getBytes(StandardCharsets.US_ASCII));
     }
 
     /// Trusts it alone.
