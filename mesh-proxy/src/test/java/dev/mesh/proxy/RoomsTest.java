@@ -38,8 +38,10 @@ class RoomsTest {
             "listener",
             "load",
             "xds",
+            "identity",
             "admin",
             "session",
+            "agent",
             "boot");
 
     /// How every reader says what is wrong; it knows nothing itself.
@@ -98,7 +100,18 @@ class RoomsTest {
         noClasses()
                 .that()
                 .resideOutsideOfPackages(rooms(
-                        "tls", "cluster", "filter", "accesslog", "filters", "hcm", "load", "xds", "admin", "boot"))
+                        "tls",
+                        "cluster",
+                        "filter",
+                        "accesslog",
+                        "filters",
+                        "hcm",
+                        "load",
+                        "xds",
+                        "identity",
+                        "admin",
+                        "agent",
+                        "boot"))
                 .should()
                 .dependOnClassesThat()
                 .resideInAnyPackage("io.envoyproxy..")
@@ -110,7 +123,7 @@ class RoomsTest {
     void grpcStaysAtTheControlPlanesDoor() {
         noClasses()
                 .that()
-                .resideOutsideOfPackages(rooms("xds", "session", "boot"))
+                .resideOutsideOfPackages(rooms("xds", "identity", "session", "agent", "boot"))
                 .should()
                 .dependOnClassesThat()
                 .resideInAnyPackage("io.grpc..")

@@ -3,6 +3,7 @@ package dev.mesh.proxy.admin;
 import dev.mesh.proxy.listener.ListenerManager;
 import dev.mesh.proxy.load.Loader;
 import dev.mesh.proxy.stats.StatsStore;
+import dev.mesh.proxy.tls.Secrets;
 import io.envoyproxy.envoy.config.bootstrap.v3.Bootstrap;
 
 /// What the admin endpoint may see of a proxy, and do to it.
@@ -24,6 +25,9 @@ public interface AdminView {
     ListenerManager listeners();
 
     State state();
+
+    /// What the configuration may name as secrets.
+    Secrets secrets();
 
     /// The push that is in effect, or empty.
     String pushId();

@@ -5,12 +5,14 @@ import com.google.gson.JsonObject;
 import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
 import dev.mesh.proxy.load.Entry;
+import dev.mesh.proxy.tls.Secrets;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster;
 import io.envoyproxy.envoy.config.core.v3.DataSource;
 import io.envoyproxy.envoy.config.core.v3.TransportSocket;
 import io.envoyproxy.envoy.config.listener.v3.Listener;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.CommonTlsContext;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext;
+import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.Secret;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -29,20 +31,32 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 
-/// The certificates that listeners and clusters name, read as they are now, in the form of
+/// The certificates that listeners and clusters name, and those of this workload, read as they are now, in the form of
 /// `envoy.admin.v3.Certificates`.
 final class Certificates {
     private Certificates() {}
 
     private record Pair(DataSource authority, DataSource own) {}
 
-    static JsonObject of(List<Entry> entries) {
+    static JsonObject of(List<Entry> entries, Secrets secrets) {
         Set<Pair> pairs = new LinkedHashSet<>();
+        var own = DataSource.getDefaultInstance();
+        var authority = DataSource.getDefaultInstance();
+        for (Secret secret : secrets.all()) {
+            if (secret.hasTlsCertificate()) {
+                own = secret.getTlsCertificate().getCertificateChain();
+            } else {
+                authority = secret.getValidationContext().getTrustedCa();
+            }
+        }
+        if (!own.equals(authority)) {
+            pairs.add(new Pair(authority, own));
+        }
         for (Entry entry : entries) {
             Any body = entry.body();
             if (body != null) {
                 try {
-                    collect(body, pairs);
+                    collect(body, pairs, secrets);
                 } catch (InvalidProtocolBufferException e) {
                     throw new IllegalStateException("it was unpacked when it was loaded", e);
                 }
@@ -60,19 +74,20 @@ final class Certificates {
         return root;
     }
 
-    private static void collect(Any body, Set<Pair> pairs) throws InvalidProtocolBufferException {
+    private static void collect(Any body, Set<Pair> pairs, Secrets secrets) throws InvalidProtocolBufferException {
         if (body.is(Listener.class)) {
             var listener = body.unpack(Listener.class);
             for (var chain : listener.getFilterChainsList()) {
-                collect(chain.getTransportSocket(), pairs);
+                collect(chain.getTransportSocket(), pairs, secrets);
             }
-            collect(listener.getDefaultFilterChain().getTransportSocket(), pairs);
+            collect(listener.getDefaultFilterChain().getTransportSocket(), pairs, secrets);
         } else if (body.is(Cluster.class)) {
-            collect(body.unpack(Cluster.class).getTransportSocket(), pairs);
+            collect(body.unpack(Cluster.class).getTransportSocket(), pairs, secrets);
         }
     }
 
-    private static void collect(TransportSocket socket, Set<Pair> pairs) throws InvalidProtocolBufferException {
+    private static void collect(TransportSocket socket, Set<Pair> pairs, Secrets secrets)
+            throws InvalidProtocolBufferException {
         Any typed = socket.getTypedConfig();
         CommonTlsContext context;
         if (typed.is(DownstreamTlsContext.class)) {
@@ -82,17 +97,33 @@ final class Certificates {
         } else {
             return;
         }
-        DataSource authority = context.hasCombinedValidationContext()
-                ? context.getCombinedValidationContext()
-                        .getDefaultValidationContext()
-                        .getTrustedCa()
-                : context.getValidationContext().getTrustedCa();
+        DataSource authority = authority(context, secrets);
         List<DataSource> own = new ArrayList<>();
         context.getTlsCertificatesList().forEach(certificate -> own.add(certificate.getCertificateChain()));
+        context.getTlsCertificateSdsSecretConfigsList().forEach(config -> {
+            Secret secret = secrets.find(config.getName());
+            if (secret != null) {
+                own.add(secret.getTlsCertificate().getCertificateChain());
+            }
+        });
         if (own.isEmpty()) {
             own.add(DataSource.getDefaultInstance());
         }
         own.forEach(chain -> pairs.add(new Pair(authority, chain)));
+    }
+
+    private static DataSource authority(CommonTlsContext context, Secrets secrets) {
+        var combined = context.getCombinedValidationContext();
+        String name = combined.hasValidationContextSdsSecretConfig()
+                ? combined.getValidationContextSdsSecretConfig().getName()
+                : context.getValidationContextSdsSecretConfig().getName();
+        Secret secret = name.isEmpty() ? null : secrets.find(name);
+        if (secret != null && secret.getValidationContext().hasTrustedCa()) {
+            return secret.getValidationContext().getTrustedCa();
+        }
+        return context.hasCombinedValidationContext()
+                ? combined.getDefaultValidationContext().getTrustedCa()
+                : context.getValidationContext().getTrustedCa();
     }
 
     private static JsonArray chain(DataSource source) {

@@ -78,7 +78,7 @@ final class ServerHandler {
 
     /// `envoy.admin.v3.Certificates`.
     Reply certs(Map<String, String> query) {
-        return Reply.json(Certificates.of(view.loader().dump()).toString());
+        return Reply.json(Certificates.of(view.loader().dump(), view.secrets()).toString());
     }
 
     /// `envoy.admin.v3.UnreadyTargetsDumps`: resources that were accepted and wait for what they refer to.

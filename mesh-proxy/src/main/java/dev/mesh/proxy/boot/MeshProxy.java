@@ -1,6 +1,7 @@
 package dev.mesh.proxy.boot;
 
 import dev.mesh.proxy.admin.LogControl;
+import dev.mesh.proxy.agent.PodReader;
 import dev.mesh.proxy.filter.ConfigRejected;
 import dev.mesh.proxy.intercept.InterceptCommand;
 import dev.mesh.proxy.io.Loops;
@@ -27,6 +28,7 @@ public final class MeshProxy {
               --admin-address-path FILE   writes the admin endpoint's address there
               --log-level LEVEL           trace, debug, info, warning, error, off (default: info)
               --version, --help
+                   mesh-proxy proxy sidecar|router [options]   runs in a pod, by its environment (--help says more)
                    mesh-proxy iptables [options]        captures this pod's traffic (--help says more)
                    mesh-proxy clean-iptables [options]  takes that away
             """;
@@ -40,6 +42,7 @@ public final class MeshProxy {
     static int run(String[] args, PrintStream out, PrintStream err) throws IOException {
         List<String> rest = args.length == 0 ? List.of() : List.of(args).subList(1, args.length);
         return switch (args.length == 0 ? "" : args[0]) {
+            case "proxy" -> PodCommand.run(rest, System.getenv(), PodReader.Source.MACHINE, out, err);
             case "iptables", "clean-iptables" -> InterceptCommand.run(args[0], rest, out, err);
             default -> proxies(args, out, err);
         };

@@ -1,5 +1,7 @@
 package dev.mesh.proxy.boot;
 
+import com.google.protobuf.Any;
+import com.google.protobuf.InvalidProtocolBufferException;
 import dev.mesh.api.xds.XdsType;
 import dev.mesh.proxy.accesslog.AccessLogs;
 import dev.mesh.proxy.admin.AdminHandlers;
@@ -18,15 +20,21 @@ import dev.mesh.proxy.listener.ListenerManager;
 import dev.mesh.proxy.load.Loader;
 import dev.mesh.proxy.session.SessionClient;
 import dev.mesh.proxy.stats.StatsStore;
+import dev.mesh.proxy.tls.FileSecrets;
+import dev.mesh.proxy.tls.Secrets;
+import dev.mesh.proxy.tls.TlsContexts;
+import dev.mesh.proxy.tls.UpstreamTls;
 import dev.mesh.proxy.upstream.TcpConnector;
 import dev.mesh.proxy.upstream.UpstreamPools;
 import dev.mesh.proxy.xds.AdsClient;
+import dev.mesh.proxy.xds.ControlPlaneChannel;
 import io.envoyproxy.envoy.config.bootstrap.v3.Bootstrap;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster;
 import io.envoyproxy.envoy.config.core.v3.ApiConfigSource;
 import io.envoyproxy.envoy.config.core.v3.SocketAddress;
+import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext;
+import io.grpc.CallCredentials;
 import io.grpc.ManagedChannel;
-import io.grpc.netty.NettyChannelBuilder;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Instant;
@@ -45,7 +53,20 @@ import org.slf4j.LoggerFactory;
 public final class ProxyProcess implements AutoCloseable {
     private static final Logger LOGGER = LoggerFactory.getLogger(ProxyProcess.class);
 
+    /// What a proxy needs beside its bootstrap to reach others over TLS.
+    ///
+    /// @param secrets that its configuration may name
+    /// @param token sent to the control plane, if TLS is spoken with it; null = none
+    /// @param identified the control plane is asked when this has completed
+    public record Access(Secrets secrets, @Nullable CallCredentials token, CompletableFuture<Void> identified) {
+        /// That of a proxy that nobody gave an identity.
+        static Access none() {
+            return new Access(new FileSecrets(), null, CompletableFuture.completedFuture(null));
+        }
+    }
+
     private final Bootstrap bootstrap;
+    private final Access access;
     private final StatsStore stats = new StatsStore();
     private final ScheduledExecutorService thread;
     private final AccessLogs accessLogs;
@@ -64,7 +85,13 @@ public final class ProxyProcess implements AutoCloseable {
 
     /// @param loops shared, not closed by this
     public ProxyProcess(Bootstrap bootstrap, Loops loops) {
+        this(bootstrap, loops, Access.none());
+    }
+
+    /// @param loops shared, not closed by this
+    public ProxyProcess(Bootstrap bootstrap, Loops loops, Access access) {
         this.bootstrap = bootstrap;
+        this.access = access;
         String id = bootstrap.getNode().getId();
         thread = Executors.newSingleThreadScheduledExecutor(
                 Thread.ofPlatform().name("config " + id).daemon(true).factory());
@@ -77,7 +104,7 @@ public final class ProxyProcess implements AutoCloseable {
         List<NetworkFilterFactory> networkFilters = List.of(
                 new HttpConnectionManagerFactory(accessLogs.factories()),
                 new TcpProxyFactory(connector, accessLogs.factories()));
-        loader = new Loader(listeners, networkFilters, httpFilters, stats, thread, pools::sweep);
+        loader = new Loader(listeners, networkFilters, httpFilters, access.secrets(), stats, thread, pools::sweep);
     }
 
     /// Loads what the bootstrap holds, and starts asking for the rest.
@@ -164,22 +191,31 @@ public final class ProxyProcess implements AutoCloseable {
     }
 
     /// Where the control plane is, and how it is spoken to.
-    private record XdsTarget(SocketAddress endpoint, AdsClient.Dialect dialect) {}
+    ///
+    /// @param tls null = plaintext
+    private record XdsTarget(
+            SocketAddress endpoint, AdsClient.Dialect dialect, ControlPlaneChannel.@Nullable Tls tls) {}
 
     /// Whether a bootstrap can be run, as far as that can be said without binding or connecting.
     ///
     /// @throws ConfigRejected with every reason against it
     static void check(Bootstrap bootstrap) throws ConfigRejected {
+        check(bootstrap, new FileSecrets());
+    }
+
+    /// @param secrets that its configuration may name
+    /// @throws ConfigRejected with every reason against it
+    static void check(Bootstrap bootstrap, Secrets secrets) throws ConfigRejected {
         List<String> reasons = refusals(bootstrap);
         if (!reasons.isEmpty()) {
             throw new ConfigRejected(reasons);
         }
         if (bootstrap.hasDynamicResources()) {
-            xdsTarget(bootstrap);
+            xdsTarget(bootstrap, secrets);
         }
     }
 
-    private static XdsTarget xdsTarget(Bootstrap bootstrap) throws ConfigRejected {
+    private static XdsTarget xdsTarget(Bootstrap bootstrap, Secrets secrets) throws ConfigRejected {
         var config = bootstrap.getDynamicResources().getAdsConfig();
         if (config.getGrpcServicesCount() != 1 || !config.getGrpcServices(0).hasEnvoyGrpc()) {
             throw new ConfigRejected("dynamic_resources.ads_config.grpc_services: expected one with envoy_grpc");
@@ -202,26 +238,49 @@ public final class ProxyProcess implements AutoCloseable {
         if (endpoint == null) {
             throw new ConfigRejected("dynamic_resources.ads_config: cluster \"" + name + "\" has no endpoint");
         }
-        if (cluster.hasTransportSocket()) {
-            throw new ConfigRejected("dynamic_resources.ads_config: cluster \"" + name
-                    + "\" has a transport_socket, which is not supported for xDS (expected: plaintext)");
-        }
         var dialect = dialect(config);
         if (dialect == null) {
             throw new IllegalStateException("api_type was not checked");
         }
-        return new XdsTarget(endpoint, dialect);
+        return new XdsTarget(endpoint, dialect, xdsTls(cluster, secrets));
+    }
+
+    // With the workload's certificate; without it while there is none, or it has ended: then the token speaks.
+    private static ControlPlaneChannel.@Nullable Tls xdsTls(Cluster cluster, Secrets secrets) throws ConfigRejected {
+        if (!cluster.hasTransportSocket()) {
+            return null;
+        }
+        Any typed = cluster.getTransportSocket().getTypedConfig();
+        try {
+            UpstreamTls usual = TlsContexts.upstream(typed, false, secrets);
+            if (usual == null) {
+                return null;
+            }
+            var ways = new ArrayList<UpstreamTls>(List.of(usual));
+            var proto = typed.unpack(UpstreamTlsContext.class).toBuilder();
+            if (proto.getCommonTlsContext().getTlsCertificateSdsSecretConfigsCount() > 0) {
+                proto.getCommonTlsContextBuilder().clearTlsCertificateSdsSecretConfigs();
+                UpstreamTls anonymous = TlsContexts.upstream(Any.pack(proto.build()), false, secrets);
+                if (anonymous != null) {
+                    ways.add(anonymous);
+                }
+            }
+            return new ControlPlaneChannel.Tls(ways);
+        } catch (InvalidProtocolBufferException e) {
+            throw new IllegalStateException("it was unpacked just now", e);
+        } catch (ConfigRejected e) {
+            throw new ConfigRejected(e.reasons().stream()
+                    .map(reason -> "dynamic_resources.ads_config: cluster \"" + cluster.getName()
+                            + "\".transport_socket." + reason)
+                    .toList());
+        }
     }
 
     private void startXds() throws ConfigRejected {
-        XdsTarget target = xdsTarget(bootstrap);
-        var endpoint = target.endpoint();
+        XdsTarget target = xdsTarget(bootstrap, access.secrets());
+        var opened = ControlPlaneChannel.open(
+                target.endpoint().getAddress(), target.endpoint().getPortValue(), target.tls(), access.token());
         var dialect = target.dialect();
-        var opened = NettyChannelBuilder.forAddress(endpoint.getAddress(), endpoint.getPortValue())
-                .usePlaintext()
-                .maxInboundMessageSize(256 << 20)
-                .keepAliveTime(30, TimeUnit.SECONDS)
-                .build();
         channel = opened;
         var client = new AdsClient(opened, dialect, bootstrap.getNode(), new Resources(), thread, stats);
         ads = client;
@@ -238,8 +297,10 @@ public final class ProxyProcess implements AutoCloseable {
             second.changed();
             liveIfSettled();
         });
-        client.start();
-        second.start();
+        access.identified().thenRun(() -> {
+            client.start();
+            second.start();
+        });
     }
 
     /// Between the stream and the loader.
@@ -378,6 +439,11 @@ public final class ProxyProcess implements AutoCloseable {
         @Override
         public State state() {
             return healthCheckFailed && state == State.LIVE ? State.DRAINING : state;
+        }
+
+        @Override
+        public Secrets secrets() {
+            return access.secrets();
         }
 
         @Override

@@ -12,6 +12,7 @@ import dev.mesh.proxy.codec.Http1Limits;
 import dev.mesh.proxy.codec.Http2Limits;
 import dev.mesh.proxy.filter.ConfigRejected;
 import dev.mesh.proxy.stats.Scope;
+import dev.mesh.proxy.tls.Secrets;
 import dev.mesh.proxy.tls.TlsContexts;
 import dev.mesh.proxy.tls.UpstreamTls;
 import io.envoyproxy.envoy.config.cluster.v3.CircuitBreakers;
@@ -50,9 +51,12 @@ public final class ClusterReader {
     private static final String HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
     private final Scope stats;
+    private final Secrets secrets;
 
-    public ClusterReader(Scope stats) {
+    /// @param secrets that clusters may name
+    public ClusterReader(Scope stats, Secrets secrets) {
         this.stats = stats;
+        this.secrets = secrets;
     }
 
     /// How the hosts of a cluster are found.
@@ -105,7 +109,8 @@ public final class ClusterReader {
         UpstreamTls tls = null;
         if (proto.hasTransportSocket()) {
             try {
-                tls = TlsContexts.upstream(proto.getTransportSocket().getTypedConfig(), http.autoSanValidation);
+                tls = TlsContexts.upstream(
+                        proto.getTransportSocket().getTypedConfig(), http.autoSanValidation, secrets);
             } catch (ConfigRejected e) {
                 e.reasons().forEach(reason -> reasons.add("transport_socket." + reason));
             }

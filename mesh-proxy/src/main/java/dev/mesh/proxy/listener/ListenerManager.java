@@ -270,6 +270,13 @@ public final class ListenerManager {
             return;
         }
         SslHandler tls = context.newHandler(channel.alloc(), connection.hello());
+        if (tls == null) {
+            scope.child("server_ssl_socket_factory")
+                    .counter("downstream_context_secrets_not_ready")
+                    .inc();
+            channel.close();
+            return;
+        }
         // Zero = without a limit, as in Envoy.
         tls.setHandshakeTimeout(chain.handshakeTimeout().toMillis(), TimeUnit.MILLISECONDS);
         var reads = new HandshakeReads();

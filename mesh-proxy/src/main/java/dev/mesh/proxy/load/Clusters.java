@@ -8,6 +8,7 @@ import dev.mesh.proxy.cluster.HostSpec;
 import dev.mesh.proxy.cluster.LiveCluster;
 import dev.mesh.proxy.filter.ConfigRejected;
 import dev.mesh.proxy.stats.Scope;
+import dev.mesh.proxy.tls.Secrets;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster;
 import io.envoyproxy.envoy.config.endpoint.v3.ClusterLoadAssignment;
 import java.net.Inet4Address;
@@ -56,8 +57,14 @@ final class Clusters {
 
     private record AssignmentState(String version, Any body, ClusterLoadAssignment assignment) {}
 
-    Clusters(Scope stats, Ledger ledger, ScheduledExecutorService thread, Runnable sweepPools, Waits waits) {
-        this.reader = new ClusterReader(stats);
+    Clusters(
+            Scope stats,
+            Secrets secrets,
+            Ledger ledger,
+            ScheduledExecutorService thread,
+            Runnable sweepPools,
+            Waits waits) {
+        this.reader = new ClusterReader(stats, secrets);
         this.ledger = ledger;
         this.thread = thread;
         this.sweepPools = sweepPools;

@@ -13,6 +13,7 @@ import dev.mesh.proxy.filter.NetworkFilterFactory;
 import dev.mesh.proxy.listener.Drain;
 import dev.mesh.proxy.listener.ListenerSpec;
 import dev.mesh.proxy.tls.DownstreamTls;
+import dev.mesh.proxy.tls.Secrets;
 import dev.mesh.proxy.tls.TlsContexts;
 import io.envoyproxy.envoy.config.core.v3.Address;
 import io.envoyproxy.envoy.config.listener.v3.FilterChain;
@@ -33,8 +34,10 @@ final class ListenerReader {
     private static final Duration USUAL_TIMEOUT = Duration.ofSeconds(15);
 
     private final Map<String, NetworkFilterFactory> factories = new LinkedHashMap<>();
+    private final Secrets secrets;
 
-    ListenerReader(List<NetworkFilterFactory> networkFilters) {
+    ListenerReader(List<NetworkFilterFactory> networkFilters, Secrets secrets) {
+        this.secrets = secrets;
         networkFilters.forEach(factory -> factories.put(factory.typeUrl(), factory));
     }
 
@@ -224,7 +227,7 @@ final class ListenerReader {
         DownstreamTls tls = null;
         if (proto.hasTransportSocket()) {
             try {
-                tls = TlsContexts.downstream(proto.getTransportSocket().getTypedConfig());
+                tls = TlsContexts.downstream(proto.getTransportSocket().getTypedConfig(), secrets);
             } catch (ConfigRejected e) {
                 e.reasons().forEach(reason -> reasons.add(path + ".transport_socket." + reason));
             }

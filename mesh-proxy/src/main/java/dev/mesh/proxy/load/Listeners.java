@@ -10,6 +10,7 @@ import dev.mesh.proxy.filter.NetworkFilterFactory;
 import dev.mesh.proxy.listener.ListenerManager;
 import dev.mesh.proxy.listener.ListenerSpec;
 import dev.mesh.proxy.stats.Scope;
+import dev.mesh.proxy.tls.Secrets;
 import io.envoyproxy.envoy.config.core.v3.TrafficDirection;
 import io.envoyproxy.envoy.config.listener.v3.Listener;
 import java.util.List;
@@ -51,13 +52,14 @@ final class Listeners {
             ListenerManager manager,
             List<NetworkFilterFactory> networkFilters,
             HttpFilterRegistry httpFilters,
+            Secrets secrets,
             Routes routes,
             LiveClusters clusters,
             Scope stats,
             Ledger ledger,
             Waits waits) {
         this.manager = manager;
-        this.reader = new ListenerReader(networkFilters);
+        this.reader = new ListenerReader(networkFilters, secrets);
         this.httpFilters = httpFilters;
         this.routes = routes;
         this.clusters = clusters;

@@ -13,6 +13,7 @@ import dev.mesh.proxy.filter.HttpFilterRegistry;
 import dev.mesh.proxy.filter.NetworkFilterFactory;
 import dev.mesh.proxy.listener.ListenerManager;
 import dev.mesh.proxy.stats.Scope;
+import dev.mesh.proxy.tls.Secrets;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster;
 import io.envoyproxy.envoy.config.endpoint.v3.ClusterLoadAssignment;
 import io.envoyproxy.envoy.config.listener.v3.Listener;
@@ -61,12 +62,14 @@ public final class Loader {
     private volatile String inEffect = "";
     private Runnable wantedChanged = () -> {};
 
+    /// @param secrets that clusters and listeners may name
     /// @param thread the configuration thread
     /// @param sweepPools called when hosts or clusters went
     public Loader(
             ListenerManager listeners,
             List<NetworkFilterFactory> networkFilters,
             HttpFilterRegistry httpFilters,
+            Secrets secrets,
             Scope stats,
             ScheduledExecutorService thread,
             Runnable sweepPools) {
@@ -85,10 +88,10 @@ public final class Loader {
                 }
             }
         };
-        clusters = new Clusters(stats, ledger, thread, sweepPools, waits);
+        clusters = new Clusters(stats, secrets, ledger, thread, sweepPools, waits);
         routes = new Routes(httpFilters, clusters::isNew, ledger, waits);
-        this.listeners =
-                new Listeners(listeners, networkFilters, httpFilters, routes, clusters.live(), stats, ledger, waits);
+        this.listeners = new Listeners(
+                listeners, networkFilters, httpFilters, secrets, routes, clusters.live(), stats, ledger, waits);
     }
 
     public LiveClusters clusters() {

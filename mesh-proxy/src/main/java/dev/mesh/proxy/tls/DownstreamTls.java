@@ -6,22 +6,25 @@ import io.netty.handler.ssl.SslHandler;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// TLS of a filter chain: one or several certificates to choose among. Immutable; any thread.
+/// TLS of a filter chain: one or several certificates to choose among. Any thread.
 public final class DownstreamTls {
     /// @param names DNS names of the certificate, else its common name; lower case
     record Certificate(SslContext context, List<String> names, boolean ecdsa) {}
 
-    private final List<Certificate> certificates;
+    private final Renewed<List<Certificate>> certificates;
+    private final int number;
     private final boolean requiresSni;
 
-    DownstreamTls(List<Certificate> certificates, boolean requiresSni) {
-        this.certificates = List.copyOf(certificates);
+    /// @param number of certificates
+    DownstreamTls(Renewed<List<Certificate>> certificates, int number, boolean requiresSni) {
+        this.certificates = certificates;
+        this.number = number;
         this.requiresSni = requiresSni;
     }
 
     /// Whether what the client says must be known before the handshake begins.
     public boolean needsHello() {
-        return requiresSni || certificates.size() > 1;
+        return requiresSni || number > 1;
     }
 
     /// Whether a client may begin a handshake.
@@ -32,12 +35,14 @@ public final class DownstreamTls {
     }
 
     /// @param hello null if it was not looked at
-    public SslHandler newHandler(ByteBufAllocator allocator, @Nullable ClientHello hello) {
-        return choose(hello).context.newHandler(allocator);
+    /// @return null while a secret that the configuration names is not there
+    public @Nullable SslHandler newHandler(ByteBufAllocator allocator, @Nullable ClientHello hello) {
+        List<Certificate> now = certificates.get();
+        return now == null ? null : choose(now, hello).context.newHandler(allocator);
     }
 
     // The exact name, then the name with a wildcard, then the first; with an ECDSA key if the client takes those.
-    private Certificate choose(@Nullable ClientHello hello) {
+    private static Certificate choose(List<Certificate> certificates, @Nullable ClientHello hello) {
         if (hello == null || certificates.size() == 1) {
             return certificates.getFirst();
         }

@@ -1,7 +1,6 @@
 package dev.mesh.proxy.tls;
 
 import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.InvalidKeyException;
@@ -14,7 +13,6 @@ import java.security.cert.X509Certificate;
 import java.security.interfaces.ECPrivateKey;
 import java.security.spec.PKCS8EncodedKeySpec;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Base64;
 import java.util.HexFormat;
 import java.util.List;
@@ -78,13 +76,13 @@ final class Pem {
                     return key(block.bytes);
                 }
                 case "RSA PRIVATE KEY" -> {
-                    return key(sequence(HEX.parseHex("020100"), RSA, tagged(0x04, block.bytes)));
+                    return key(Der.sequence(HEX.parseHex("020100"), RSA, Der.tagged(0x04, block.bytes)));
                 }
                 case "EC PRIVATE KEY" -> {
-                    return key(sequence(
+                    return key(Der.sequence(
                             HEX.parseHex("020100"),
-                            sequence(HEX.parseHex(EC_KEY), curve(block.bytes)),
-                            tagged(0x04, block.bytes)));
+                            Der.sequence(HEX.parseHex(EC_KEY), curve(block.bytes)),
+                            Der.tagged(0x04, block.bytes)));
                 }
                 case "ENCRYPTED PRIVATE KEY" -> {
                     return decrypted(block.bytes, password);
@@ -132,28 +130,6 @@ final class Pem {
             }
         }
         throw new InvalidKeyException("a curve that is not supported (expected: P-256, P-384 or P-521)");
-    }
-
-    private static byte[] sequence(byte[]... parts) {
-        var all = new ByteArrayOutputStream();
-        Arrays.stream(parts).forEach(all::writeBytes);
-        return tagged(0x30, all.toByteArray());
-    }
-
-    private static byte[] tagged(int tag, byte[] content) {
-        var out = new ByteArrayOutputStream();
-        out.write(tag);
-        if (content.length < 0x80) {
-            out.write(content.length);
-        } else {
-            int bytes = content.length < 0x100 ? 1 : content.length < 0x10000 ? 2 : 3;
-            out.write(0x80 | bytes);
-            for (int i = bytes - 1; i >= 0; i--) {
-                out.write(content.length >> 8 * i);
-            }
-        }
-        out.writeBytes(content);
-        return out.toByteArray();
     }
 
     /// @throws InvalidKeyException if the key is not the certificate's

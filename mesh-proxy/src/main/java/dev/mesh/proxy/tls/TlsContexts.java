@@ -8,6 +8,7 @@ import io.envoyproxy.envoy.config.core.v3.DataSource;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.CommonTlsContext;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext;
+import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.TlsCertificate;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.TlsParameters;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext;
@@ -44,8 +45,10 @@ import javax.net.ssl.TrustManagerFactory;
 import javax.net.ssl.X509TrustManager;
 import org.jspecify.annotations.Nullable;
 
-/// Builds contexts once, when configuration is loaded; BoringSSL where it is to be had, else the JDK. Files are read
-/// then, too: as in Envoy, a certificate that does not come by SDS changes with the resource that names it.
+/// Builds contexts; BoringSSL where it is to be had, else the JDK. What a configuration holds or names as a file is
+/// read
+/// once, when it is loaded: as in Envoy, a certificate that does not come by SDS changes with the resource that names
+/// it. What it names as a secret of SDS is followed ([Renewed]).
 public final class TlsContexts {
     private static final String RAW = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
     private static final String UPSTREAM = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
@@ -55,8 +58,11 @@ public final class TlsContexts {
     private static final int MAX_DEPTH = 100;
 
     private final List<String> reasons = new ArrayList<>();
+    private final Secrets secrets;
 
-    private TlsContexts() {}
+    private TlsContexts(Secrets secrets) {
+        this.secrets = secrets;
+    }
 
     private static String type(Any config) {
         return config.getTypeUrl().substring(config.getTypeUrl().lastIndexOf('/') + 1);
@@ -68,9 +74,11 @@ public final class TlsContexts {
 
     /// @param checksServerName whether the certificate must be for the name that SNI asks for
     ///     (`auto_san_validation`)
+    /// @param secrets that the configuration may name
     /// @return null for plaintext
     /// @throws ConfigRejected with every reason
-    public static @Nullable UpstreamTls upstream(Any config, boolean checksServerName) throws ConfigRejected {
+    public static @Nullable UpstreamTls upstream(Any config, boolean checksServerName, Secrets secrets)
+            throws ConfigRejected {
         if (type(config).equals(RAW)) {
             return null;
         }
@@ -79,7 +87,7 @@ public final class TlsContexts {
                     "\"" + type(config) + "\" is not supported (expected: UpstreamTlsContext or RawBuffer)");
         }
         try {
-            return new TlsContexts().upstream(config.unpack(UpstreamTlsContext.class), checksServerName);
+            return new TlsContexts(secrets).upstream(config.unpack(UpstreamTlsContext.class), checksServerName);
         } catch (InvalidProtocolBufferException e) {
             throw new ConfigRejected("not an UpstreamTlsContext: " + e.getMessage());
         }
@@ -92,15 +100,21 @@ public final class TlsContexts {
                 .refuseOthers(reasons);
         CommonTlsContext common = proto.getCommonTlsContext();
         common(common);
-        if (common.getTlsCertificatesCount() > 1) {
-            reasons.add("common_tls_context.tls_certificates: " + common.getTlsCertificatesCount()
-                    + " (expected: at most one)");
+        int certificates = common.getTlsCertificatesCount() + common.getTlsCertificateSdsSecretConfigsCount();
+        if (certificates > 1) {
+            reasons.add("common_tls_context.tls_certificates: " + certificates + " (expected: at most one)");
         }
-        PeerVerifier.Rules rules = rules(common, checksServerName || proto.getAutoSniSanValidation());
+        throwIfAny();
+        boolean byName = checksServerName || proto.getAutoSniSanValidation();
+        var contexts = new Renewed<>(common, secrets, resolved -> new TlsContexts(secrets).clients(resolved, byName));
+        contexts.prepare();
+        return new UpstreamTls(contexts, proto.getSni(), proto.getAutoHostSni());
+    }
+
+    private UpstreamTls.Contexts clients(CommonTlsContext common, boolean checksServerName) throws ConfigRejected {
+        PeerVerifier.Rules rules = rules(common, checksServerName);
         var keys = keys(common);
-        if (!reasons.isEmpty()) {
-            throw new ConfigRejected(reasons);
-        }
+        throwIfAny();
         try {
             List<String> own = common.getAlpnProtocolsList();
             SslContext usual = client(common, rules, keys, own);
@@ -110,9 +124,15 @@ public final class TlsContexts {
                     byProtocol.put(protocol, client(common, rules, keys, List.of(protocol)));
                 }
             }
-            return new UpstreamTls(usual, Map.copyOf(byProtocol), proto.getSni(), proto.getAutoHostSni());
+            return new UpstreamTls.Contexts(usual, Map.copyOf(byProtocol));
         } catch (SSLException | IllegalArgumentException e) {
             throw new ConfigRejected("common_tls_context: " + said(e));
+        }
+    }
+
+    private void throwIfAny() throws ConfigRejected {
+        if (!reasons.isEmpty()) {
+            throw new ConfigRejected(reasons);
         }
     }
 
@@ -137,9 +157,10 @@ public final class TlsContexts {
         return builder.build();
     }
 
+    /// @param secrets that the configuration may name
     /// @return null for plaintext
     /// @throws ConfigRejected with every reason
-    public static @Nullable DownstreamTls downstream(Any config) throws ConfigRejected {
+    public static @Nullable DownstreamTls downstream(Any config, Secrets secrets) throws ConfigRejected {
         if (type(config).equals(RAW)) {
             return null;
         }
@@ -148,7 +169,7 @@ public final class TlsContexts {
                     "\"" + type(config) + "\" is not supported (expected: DownstreamTlsContext or RawBuffer)");
         }
         try {
-            return new TlsContexts().downstream(config.unpack(DownstreamTlsContext.class));
+            return new TlsContexts(secrets).downstream(config.unpack(DownstreamTlsContext.class));
         } catch (InvalidProtocolBufferException e) {
             throw new ConfigRejected("not a DownstreamTlsContext: " + e.getMessage());
         }
@@ -161,9 +182,19 @@ public final class TlsContexts {
                 .refuseOthers(reasons);
         CommonTlsContext common = proto.getCommonTlsContext();
         common(common);
-        if (common.getTlsCertificatesCount() == 0) {
+        int number = common.getTlsCertificatesCount() + common.getTlsCertificateSdsSecretConfigsCount();
+        if (number == 0) {
             reasons.add("common_tls_context.tls_certificates: none (expected: at least one)");
         }
+        throwIfAny();
+        var certificates =
+                new Renewed<>(common, secrets, resolved -> new TlsContexts(secrets).servers(proto, resolved));
+        certificates.prepare();
+        return new DownstreamTls(certificates, number, proto.getRequireSni().getValue());
+    }
+
+    private List<DownstreamTls.Certificate> servers(DownstreamTlsContext proto, CommonTlsContext common)
+            throws ConfigRejected {
         PeerVerifier.Rules rules = rules(common, false);
         boolean required = proto.getRequireClientCertificate().getValue();
         if (required && !rules.any()) {
@@ -171,9 +202,7 @@ public final class TlsContexts {
                     + " common_tls_context.validation_context (expected: trusted_ca)");
         }
         List<KeyPair> keys = keys(common);
-        if (!reasons.isEmpty()) {
-            throw new ConfigRejected(reasons);
-        }
+        throwIfAny();
         try {
             var certificates = new ArrayList<DownstreamTls.Certificate>();
             for (KeyPair pair : keys) {
@@ -192,7 +221,7 @@ public final class TlsContexts {
                         names(pair.chain.getFirst()),
                         pair.key.getAlgorithm().equals("EC")));
             }
-            return new DownstreamTls(certificates, proto.getRequireSni().getValue());
+            return List.copyOf(certificates);
         } catch (SSLException | IllegalArgumentException e) {
             throw new ConfigRejected("common_tls_context: " + said(e));
         }
@@ -221,8 +250,34 @@ public final class TlsContexts {
 
     private void common(CommonTlsContext common) {
         Fields.of(common, "common_tls_context")
-                .honours("tls_params", "tls_certificates", "validation_context", "alpn_protocols")
+                .honours(
+                        "tls_params",
+                        "tls_certificates",
+                        "tls_certificate_sds_secret_configs",
+                        "validation_context",
+                        "validation_context_sds_secret_config",
+                        "combined_validation_context",
+                        "alpn_protocols")
                 .refuseOthers(reasons);
+        for (int i = 0; i < common.getTlsCertificateSdsSecretConfigsCount(); i++) {
+            secret(
+                    common.getTlsCertificateSdsSecretConfigs(i),
+                    "common_tls_context.tls_certificate_sds_secret_configs[" + i + "]");
+        }
+        if (common.hasValidationContextSdsSecretConfig()) {
+            secret(
+                    common.getValidationContextSdsSecretConfig(),
+                    "common_tls_context.validation_context_sds_secret_config");
+        }
+        if (common.hasCombinedValidationContext()) {
+            String combined = "common_tls_context.combined_validation_context";
+            Fields.of(common.getCombinedValidationContext(), combined)
+                    .honours("default_validation_context", "validation_context_sds_secret_config")
+                    .refuseOthers(reasons);
+            secret(
+                    common.getCombinedValidationContext().getValidationContextSdsSecretConfig(),
+                    combined + ".validation_context_sds_secret_config");
+        }
         var params = common.getTlsParams();
         String path = "common_tls_context.tls_params";
         Fields.of(params, path)
@@ -240,6 +295,15 @@ public final class TlsContexts {
         if (versions(params, 3).isEmpty()) {
             reasons.add(path + ".tls_minimum_protocol_version: " + params.getTlsMinimumProtocolVersion()
                     + " is above the maximum (" + params.getTlsMaximumProtocolVersion() + ")");
+        }
+    }
+
+    // Where a secret comes from is not asked: whatever serves it to Envoy, here it is the proxy itself.
+    private void secret(SdsSecretConfig config, String path) {
+        Fields.of(config, path).honours("name", "sds_config").refuseOthers(reasons);
+        if (!secrets.offers(config.getName())) {
+            reasons.add(path + ".name: no secret \"" + config.getName() + "\" is to be had here (expected: "
+                    + String.join(", ", secrets.names()) + ")");
         }
     }
 

@@ -32,6 +32,15 @@ public record TlsFailure(Kind kind, String reason) {
         }
     }
 
+    /// A connection cannot be opened, for a secret is not there yet.
+    public static final class SecretMissing extends javax.net.ssl.SSLException {
+        private static final long serialVersionUID = 1;
+
+        public SecretMissing() {
+            super("a secret that the TLS configuration names is not there yet");
+        }
+    }
+
     // BoringSSL's library number and reasons, as they are packed into one number.
     private static final int SSL = 16 << 24;
     private static final Map<String, Integer> CODES = Map.ofEntries(
@@ -60,6 +69,9 @@ public record TlsFailure(Kind kind, String reason) {
                         refused.kind(),
                         text("CERTIFICATE_VERIFY_FAILED", ":verify cert failed: " + refused.getMessage()));
             }
+        }
+        if (failure instanceof SecretMissing) {
+            return new TlsFailure(Kind.OTHER, "TLS_error:_Secret_is_not_supplied_by_SDS");
         }
         if (!(failure instanceof javax.net.ssl.SSLException)) {
             return null;

@@ -8,19 +8,24 @@ import java.util.Map;
 import javax.net.ssl.SNIHostName;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.SSLParameters;
+import org.jspecify.annotations.Nullable;
 
-/// TLS towards the hosts of a cluster. Immutable; any thread.
+/// TLS towards the hosts of a cluster. Any thread.
 public final class UpstreamTls {
-    private final SslContext usual;
-    private final Map<String, SslContext> byProtocol;
+    /// @param usual offers what the configuration says
+    /// @param byProtocol contexts that offer one protocol of ALPN; empty if the configuration names its own
+    record Contexts(SslContext usual, Map<String, SslContext> byProtocol) {
+        private SslContext of(String protocol) {
+            return byProtocol.getOrDefault(protocol, usual);
+        }
+    }
+
+    private final Renewed<Contexts> contexts;
     private final String sni;
     private final boolean hostNameAsSni;
 
-    /// @param usual offers what the configuration says
-    /// @param byProtocol contexts that offer one protocol of ALPN; empty if the configuration names its own
-    UpstreamTls(SslContext usual, Map<String, SslContext> byProtocol, String sni, boolean hostNameAsSni) {
-        this.usual = usual;
-        this.byProtocol = byProtocol;
+    UpstreamTls(Renewed<Contexts> contexts, String sni, boolean hostNameAsSni) {
+        this.contexts = contexts;
         this.sni = sni;
         this.hostNameAsSni = hostNameAsSni;
     }
@@ -35,13 +40,23 @@ public final class UpstreamTls {
     /// @param name to ask for by SNI; empty = none
     /// @param protocol that will be spoken, in ALPN's terms, and that is offered if the configuration names none;
     ///     empty = any
-    public SslHandler newHandler(ByteBufAllocator allocator, String name, int port, String protocol) {
-        SslContext context = byProtocol.getOrDefault(protocol, usual);
+    /// @return null while a secret that the configuration names is not there
+    public @Nullable SslHandler newHandler(ByteBufAllocator allocator, String name, int port, String protocol) {
+        SslContext context = context(protocol);
+        if (context == null) {
+            return null;
+        }
         SslHandler handler = name.isEmpty() ? context.newHandler(allocator) : context.newHandler(allocator, name, port);
         if (!name.isEmpty()) {
             ask(handler.engine(), name);
         }
         return handler;
+    }
+
+    /// What speaks a protocol of ALPN, by the secrets as they are now; null while one is not there.
+    public @Nullable SslContext context(String protocol) {
+        Contexts now = contexts.get();
+        return now == null ? null : now.of(protocol);
     }
 
     // Netty itself asks only for names with a dot.

@@ -53,6 +53,14 @@ public final class TcpConnector implements Connector {
         int limit = spec.bufferLimit();
         cluster.stats().cxTotal.inc();
         host.stats().cxTotal().inc();
+        if (spec.tls() != null && spec.tls().context(protocol) == null) {
+            cluster.scope()
+                    .child("client_ssl_socket_factory")
+                    .counter("upstream_context_secrets_not_ready")
+                    .inc();
+            failed(cluster, host, promise, new TlsFailure.SecretMissing());
+            return promise;
+        }
         UnixDomainSocketAddress unix = host.address() instanceof UnixDomainSocketAddress path ? path : null;
         var bootstrap = new Bootstrap()
                 .group(loop)
@@ -142,6 +150,10 @@ public final class TcpConnector implements Connector {
                 sni.isEmpty() ? tls.sni(host.hostname()) : sni,
                 Addresses.port(host.address()),
                 protocol);
+        if (handler == null) {
+            channel.close(); // gone since it was asked for
+            return;
+        }
         handler.setHandshakeTimeout(spec.connectTimeout().toMillis(), TimeUnit.MILLISECONDS);
         channel.pipeline().addLast(handler, new HandshakeReads());
     }

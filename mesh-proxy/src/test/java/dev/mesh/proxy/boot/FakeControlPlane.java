@@ -43,10 +43,12 @@ final class FakeControlPlane extends AggregatedDiscoveryServiceGrpc.AggregatedDi
     private long nonces;
 
     FakeControlPlane() throws IOException {
-        server = NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
-                .addService(this)
-                .build()
-                .start();
+        this(NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0)));
+    }
+
+    /// @param builder of the server, to which this is added
+    FakeControlPlane(NettyServerBuilder builder) throws IOException {
+        server = builder.addService(this).build().start();
     }
 
     int port() {

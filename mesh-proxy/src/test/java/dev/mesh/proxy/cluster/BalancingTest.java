@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.mesh.proxy.filter.ConfigRejected;
 import dev.mesh.proxy.stats.StatsStore;
+import dev.mesh.proxy.tls.FileSecrets;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster;
 import io.envoyproxy.envoy.config.core.v3.HealthStatus;
 import io.envoyproxy.envoy.config.endpoint.v3.ClusterLoadAssignment;
@@ -85,7 +86,7 @@ class BalancingTest {
     }
 
     private LiveCluster cluster() throws ConfigRejected {
-        var read = new ClusterReader(new StatsStore())
+        var read = new ClusterReader(new StatsStore(), new FileSecrets())
                 .read(proto.setLoadAssignment(assignment).build());
         read.cluster()
                 .update(
