@@ -59,6 +59,7 @@ public final class TlsContexts {
 
     private final List<String> reasons = new ArrayList<>();
     private final Secrets secrets;
+    private boolean authorityLater; // it comes as a secret
 
     private TlsContexts(Secrets secrets) {
         this.secrets = secrets;
@@ -104,8 +105,8 @@ public final class TlsContexts {
         if (certificates > 1) {
             reasons.add("common_tls_context.tls_certificates: " + certificates + " (expected: at most one)");
         }
-        throwIfAny();
         boolean byName = checksServerName || proto.getAutoSniSanValidation();
+        check(common, byName);
         var contexts = new Renewed<>(common, secrets, resolved -> new TlsContexts(secrets).clients(resolved, byName));
         contexts.prepare();
         return new UpstreamTls(contexts, proto.getSni(), proto.getAutoHostSni());
@@ -128,6 +129,22 @@ public final class TlsContexts {
         } catch (SSLException | IllegalArgumentException e) {
             throw new ConfigRejected("common_tls_context: " + said(e));
         }
+    }
+
+    // What is wrong with what stands in the configuration itself, all at once; the rest is made of it and its secrets.
+    private void check(CommonTlsContext common, boolean checksServerName) throws ConfigRejected {
+        if (!reasons.isEmpty() || !Renewed.names(common).isEmpty()) {
+            var inline = common.toBuilder();
+            if (common.hasCombinedValidationContext()) {
+                inline.setValidationContext(
+                        common.getCombinedValidationContext().getDefaultValidationContext());
+            }
+            authorityLater = common.hasCombinedValidationContext() || common.hasValidationContextSdsSecretConfig();
+            rules(inline.build(), checksServerName);
+            keys(common);
+            authorityLater = false;
+        }
+        throwIfAny();
     }
 
     private void throwIfAny() throws ConfigRejected {
@@ -186,7 +203,7 @@ public final class TlsContexts {
         if (number == 0) {
             reasons.add("common_tls_context.tls_certificates: none (expected: at least one)");
         }
-        throwIfAny();
+        check(common, false);
         var certificates =
                 new Renewed<>(common, secrets, resolved -> new TlsContexts(secrets).servers(proto, resolved));
         certificates.prepare();
@@ -444,7 +461,7 @@ public final class TlsContexts {
                         proto.getMatchSubjectAltNames(i), path + ".match_subject_alt_names[" + i + "]", reasons));
             }
         }
-        if ((!names.isEmpty() || checksServerName) && !proto.hasTrustedCa()) {
+        if ((!names.isEmpty() || checksServerName) && !proto.hasTrustedCa() && !authorityLater) {
             reasons.add(path + ".trusted_ca: missing (expected: names are only worth something if an authority that is"
                     + " trusted has signed them)");
         }

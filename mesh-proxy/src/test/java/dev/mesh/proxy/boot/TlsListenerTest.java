@@ -342,7 +342,7 @@ class TlsListenerTest {
                                         "socket_options: not supported",
                                         "filter_chains[0].use_proxy_proto: not supported",
                                         "filter_chains[0].transport_socket.ocsp_staple_policy: not supported",
-                                        "filter_chains[0].transport_socket.common_tls_context.tls_certificate_sds_secret_configs: not supported",
+                                        "filter_chains[0].transport_socket.common_tls_context.tls_certificate_sds_secret_configs[0].name: no secret \"s\" is to be had here (expected: file-root:PATH, file-cert:CHAIN~KEY)",
                                         "filter_chains[0].transport_socket.common_tls_context.validation_context.crl: not supported",
                                         "filter_chains[0].transport_socket.common_tls_context.tls_certificates[0].certificate_chain.filename: \"/none\" does not exist"));
     }
