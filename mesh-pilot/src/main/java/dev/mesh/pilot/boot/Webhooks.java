@@ -42,7 +42,7 @@ public final class Webhooks implements AutoCloseable {
             Supplier<Collection<MeshObject>> objects)
             throws IOException {
         settings = new ClusterSettings(client, namespace, revision);
-        server = new WebhookServer(address, certificate, settings, object -> across(object, objects.get()));
+        server = new WebhookServer(address, certificate, settings, objects, object -> across(object, objects.get()));
         policy = new ValidationPolicy(client, namespace, revision, settings::refreshVersion);
     }
 

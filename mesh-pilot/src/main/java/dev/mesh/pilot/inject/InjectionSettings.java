@@ -3,7 +3,12 @@ package dev.mesh.pilot.inject;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonNull;
 import com.google.gson.JsonObject;
+import dev.mesh.api.networking.ProxyConfig;
+import dev.mesh.api.object.MeshObject;
 import dev.mesh.api.read.JsonTree;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.List;
 
 /// All that injection depends on beside the pod and its namespace.
 ///
@@ -12,6 +17,7 @@ import dev.mesh.api.read.JsonTree;
 /// @param systemNamespace where the pilot is
 /// @param nativeSidecars whether the cluster runs init containers with `restartPolicy: Always`
 /// @param istioLabels whether `istio-injection` and its like are honoured beside `mesh.dev/injection`
+/// @param proxyConfigs objects of the kind ProxyConfig, of all namespaces; where two fit alike, the first counts
 /// @param network of the cluster, if the request's path names one; else empty
 /// @param cluster likewise
 public record InjectionSettings(
@@ -22,6 +28,7 @@ public record InjectionSettings(
         String systemNamespace,
         boolean nativeSidecars,
         boolean istioLabels,
+        List<MeshObject> proxyConfigs,
         String cluster,
         String network) {
     public static final String DEFAULT_REVISION = "default";
@@ -42,6 +49,7 @@ public record InjectionSettings(
                 namespace.isEmpty() ? DEFAULT_NAMESPACE : namespace,
                 true,
                 true,
+                List.of(),
                 "",
                 "");
     }
@@ -64,17 +72,63 @@ public record InjectionSettings(
 
     public InjectionSettings withNativeSidecars(boolean supported) {
         return new InjectionSettings(
-                config, values, mesh, revision, systemNamespace, supported, istioLabels, cluster, network);
+                config,
+                values,
+                mesh,
+                revision,
+                systemNamespace,
+                supported,
+                istioLabels,
+                proxyConfigs,
+                cluster,
+                network);
     }
 
     public InjectionSettings withIstioLabels(boolean honoured) {
         return new InjectionSettings(
-                config, values, mesh, revision, systemNamespace, nativeSidecars, honoured, cluster, network);
+                config,
+                values,
+                mesh,
+                revision,
+                systemNamespace,
+                nativeSidecars,
+                honoured,
+                proxyConfigs,
+                cluster,
+                network);
     }
 
     public InjectionSettings withCluster(String id, String networkName) {
         return new InjectionSettings(
-                config, values, mesh, revision, systemNamespace, nativeSidecars, istioLabels, id, networkName);
+                config,
+                values,
+                mesh,
+                revision,
+                systemNamespace,
+                nativeSidecars,
+                istioLabels,
+                proxyConfigs,
+                id,
+                networkName);
+    }
+
+    /// @param objects of any kind; those that are ProxyConfigs count, the oldest first as in Istio
+    public InjectionSettings withProxyConfigs(Collection<MeshObject> objects) {
+        List<MeshObject> found = objects.stream()
+                .filter(object -> object.spec() instanceof ProxyConfig)
+                .sorted(Comparator.comparing(
+                                (MeshObject object) -> object.metadata().creationTimestamp(),
+                                Comparator.nullsFirst(Comparator.naturalOrder()))
+                        .thenComparing(MeshObject::ref))
+                .toList();
+        return new InjectionSettings(
+                config, values, mesh, revision, systemNamespace, nativeSidecars, istioLabels, found, cluster, network);
+    }
+
+    /// Whose ProxyConfigs are for all namespaces.
+    String rootNamespace() {
+        String root = Json.text(mesh, "rootNamespace");
+        return root.isEmpty() ? systemNamespace : root;
     }
 
     /// What the chart says of Istio's labels: `true`, `false` or `auto` (unless an Istio injector is there).

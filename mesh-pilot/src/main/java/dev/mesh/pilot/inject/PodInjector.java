@@ -54,6 +54,7 @@ public final class PodInjector {
                 ? null
                 : ProxyConfigs.of(
                         pod,
+                        namespace,
                         settings,
                         this::error,
                         (path, message) -> findings.add(Remarks.notHonoured(original, namespace, path, message)));

@@ -4,6 +4,8 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonNull;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
+import dev.mesh.api.networking.ProxyConfig;
+import dev.mesh.api.object.MeshObject;
 import dev.mesh.api.read.JsonTree;
 import java.util.Map;
 import java.util.Set;
@@ -12,8 +14,9 @@ import java.util.function.BiConsumer;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/// Istio's ProxyConfig of one pod: the mesh's `defaultConfig`, and over it the annotation `proxy.istio.io/config`.
-/// (Objects of the kind ProxyConfig are the pilot's to join; see `InjectionSettings#mesh`.)
+/// Istio's ProxyConfig of one pod. Each may say what the ones before left open, or say it otherwise: the mesh's
+/// `defaultConfig`, the ProxyConfig object of the root namespace, that of the pod's namespace, the annotation
+/// `proxy.istio.io/config`, and the ProxyConfig object that selects the pod (Istio, `EffectiveProxyConfig`).
 final class ProxyConfigs {
     private enum Honoured {
         YES,
@@ -67,10 +70,16 @@ final class ProxyConfigs {
     /// @return null if an error was told
     static @Nullable JsonObject of(
             JsonObject pod,
+            String namespace,
             InjectionSettings settings,
             BiConsumer<String, String> remark,
             BiConsumer<String, String> left) {
         JsonObject config = Json.object(settings.mesh(), "defaultConfig").deepCopy();
+        Map<String, String> labels = Json.strings(pod, "metadata", "labels");
+        merge(config, object(settings, settings.rootNamespace(), null, left));
+        if (!namespace.equals(settings.rootNamespace())) {
+            merge(config, object(settings, namespace, null, left));
+        }
         var annotations = Json.strings(pod, "metadata", "annotations");
         String own = annotations.get(Names.PROXY_CONFIG);
         String path = Names.annotation(Names.PROXY_CONFIG);
@@ -92,6 +101,7 @@ final class ProxyConfigs {
                 return null;
             }
         }
+        merge(config, object(settings, namespace, labels, left));
         String address = annotations.getOrDefault(Names.DISCOVERY_ADDRESS, Json.text(config, "discoveryAddress"));
         config.addProperty("discoveryAddress", address.isEmpty() ? discoveryAddress(settings) : address);
         String statusPort = annotations.getOrDefault(Names.STATUS_PORT, "");
@@ -99,6 +109,34 @@ final class ProxyConfigs {
             config.addProperty("statusPort", Integer.valueOf(statusPort));
         }
         return config;
+    }
+
+    // The first ProxyConfig object of a namespace: of those without selector, or of those that select such labels.
+    private static JsonObject object(
+            InjectionSettings settings,
+            String namespace,
+            @Nullable Map<String, String> labels,
+            BiConsumer<String, String> left) {
+        for (MeshObject object : settings.proxyConfigs()) {
+            if (object.spec() instanceof ProxyConfig spec
+                    && object.ref().namespace().equals(namespace)) {
+                Map<String, String> selected =
+                        spec.selector() == null ? Map.of() : spec.selector().matchLabels();
+                boolean fits = labels == null
+                        ? selected.isEmpty()
+                        : !selected.isEmpty() && labels.entrySet().containsAll(selected.entrySet());
+                if (fits) {
+                    if (spec.image() != null) {
+                        left.accept("", object.ref() + ": spec.image has no effect: mesh has one image");
+                    }
+                    var metadata = new JsonObject();
+                    spec.environmentVariables().forEach(metadata::addProperty);
+                    return Json.of(
+                            "concurrency", spec.concurrency(), "proxyMetadata", metadata.isEmpty() ? null : metadata);
+                }
+            }
+        }
+        return new JsonObject();
     }
 
     /// Where the pilot of these settings is asked, `mesh-pilot.mesh-system.svc:15012`.

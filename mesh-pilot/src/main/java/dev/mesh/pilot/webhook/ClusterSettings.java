@@ -40,6 +40,7 @@ public final class ClusterSettings implements InjectorState, AutoCloseable {
     private final SharedIndexInformer<ConfigMap> mesh;
     private volatile boolean nativeSidecars;
     private volatile InjectionSettings settings;
+    private boolean known;
     private @Nullable String trouble;
 
     /// Reads everything once; returns when it is known.
@@ -133,6 +134,11 @@ public final class ClusterSettings implements InjectorState, AutoCloseable {
         if (injectors == null) {
             return; // not all are open yet
         }
+        if (injector.getStore().list().isEmpty() && known) {
+            tell("ConfigMap " + namespace + "/" + named("mesh-sidecar-injector") + " is gone");
+            return;
+        }
+        known = !injector.getStore().list().isEmpty();
         try {
             InjectionSettings read = InjectionSettings.read(
                             data(injector, "config"), data(injector, "values"), data(mesh, "mesh"), revision, namespace)
@@ -145,10 +151,14 @@ public final class ClusterSettings implements InjectorState, AutoCloseable {
             settings = read.withIstioLabels(honoured);
             trouble = null;
         } catch (IllegalArgumentException e) {
-            if (!String.valueOf(e.getMessage()).equals(trouble)) {
-                trouble = String.valueOf(e.getMessage());
-                LOGGER.atError().log("{}; the injector's last good settings stay", trouble);
-            }
+            tell(String.valueOf(e.getMessage()));
+        }
+    }
+
+    private void tell(String what) {
+        if (!what.equals(trouble)) {
+            trouble = what;
+            LOGGER.atError().log("{}; the injector's last good settings stay", what);
         }
     }
 

@@ -1,13 +1,16 @@
 package dev.mesh.pilot.webhook;
 
 import com.google.gson.JsonObject;
+import dev.mesh.api.object.MeshObject;
 import dev.mesh.pilot.inject.Injection;
 import dev.mesh.pilot.inject.InjectionSettings;
 import dev.mesh.pilot.inject.Json;
 import dev.mesh.pilot.inject.Names;
 import dev.mesh.pilot.inject.PodInjector;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -17,9 +20,12 @@ final class InjectEndpoint {
     private static final Logger LOGGER = LoggerFactory.getLogger(InjectEndpoint.class);
 
     private final InjectorState state;
+    private final Supplier<Collection<MeshObject>> objects;
 
-    InjectEndpoint(InjectorState state) {
+    /// @param objects what the pilot knows now; its ProxyConfigs count
+    InjectEndpoint(InjectorState state, Supplier<Collection<MeshObject>> objects) {
         this.state = state;
+        this.objects = objects;
     }
 
     /// @param path of the request: `/inject`, or with `/cluster/ID/net/NETWORK` behind it
@@ -30,7 +36,7 @@ final class InjectEndpoint {
             return Admission.Response.UNCHANGED;
         }
         JsonObject pod = request.object();
-        InjectionSettings settings = withPath(state.settings(), path);
+        InjectionSettings settings = withPath(state.settings().withProxyConfigs(objects.get()), path);
         Map<String, String> labels = state.namespaceLabels(request.namespace());
         if (!wanted(labels, pod, settings)) {
             labels = state.freshNamespaceLabels(request.namespace());

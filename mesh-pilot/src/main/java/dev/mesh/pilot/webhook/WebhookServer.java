@@ -11,11 +11,13 @@ import java.io.InputStream;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
+import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.BiFunction;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.SSLContext;
 import org.slf4j.Logger;
@@ -35,12 +37,14 @@ public final class WebhookServer implements AutoCloseable {
     /// Binds; serves from [#start] on.
     ///
     /// @param address port 0 = any
+    /// @param objects what the pilot knows now
     /// @param across see [ValidateEndpoint]
     /// @throws IOException with a sentence if the port cannot be had
     public WebhookServer(
             InetSocketAddress address,
             ServingCertificate certificate,
             InjectorState state,
+            Supplier<Collection<MeshObject>> objects,
             Function<MeshObject, List<Finding>> across)
             throws IOException {
         // The JDK's server reads them once. The API server itself waits 10 s at most by default.
@@ -60,7 +64,7 @@ public final class WebhookServer implements AutoCloseable {
                 parameters.setSSLParameters(ssl);
             }
         });
-        var inject = new InjectEndpoint(state);
+        var inject = new InjectEndpoint(state, objects);
         var validate = new ValidateEndpoint(across);
         server.createContext("/inject", exchange -> serve(exchange, inject::answer));
         server.createContext("/validate", exchange -> serve(exchange, (request, _) -> validate.answer(request)));

@@ -3,6 +3,7 @@ package dev.mesh.pilot.inject;
 import com.google.gson.JsonObject;
 import dev.mesh.api.finding.Finding;
 import dev.mesh.api.read.JsonTree;
+import dev.mesh.api.read.ObjectReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -12,7 +13,8 @@ import java.util.Map;
 import java.util.stream.Stream;
 
 /// One folder: `pod.yaml` is what is sent, `namespace.yaml` where to (default: `shop`, without labels), `settings.yaml`
-/// the injector's `config`, `values`, `mesh` and what it knows of the cluster. `patched.yaml` is what comes out, and
+/// the injector's `config`, `values`, `mesh` and what it knows of the cluster, `objects.yaml` the ProxyConfigs.
+/// `patched.yaml` is what comes out, and
 /// `remarks.txt` what is said.
 public record InjectionCase(Path folder) {
     private static final Path ROOT = Path.of("src/test/resources/inject");
@@ -59,6 +61,8 @@ public record InjectionCase(Path folder) {
                         Json.compact(Json.object(all, "mesh")),
                         Json.text(all, "revision"),
                         "")
+                .withProxyConfigs(
+                        ObjectReader.read("objects.yaml", read("objects.yaml")).objects())
                 .withNativeSidecars(!Json.text(all, "nativeSidecars").equals("false"))
                 .withCluster(Json.text(all, "cluster"), Json.text(all, "network"));
     }

@@ -49,6 +49,7 @@ class WebhookServerTest {
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
                 certificate,
                 STATE,
+                List::of,
                 WebhookServerTest::across);
         server.start();
         client = HttpClient.newBuilder().sslContext(certificate.trusting()).build();
