@@ -3,6 +3,7 @@ package dev.mesh.pilot.boot;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import dev.mesh.api.read.ConfigFolder;
 import dev.mesh.api.read.JsonTree;
 import dev.mesh.pilot.inject.InjectionSettings;
 import dev.mesh.pilot.inject.Manifests;
@@ -40,6 +41,7 @@ final class InjectMain {
     private String nativeSidecars = "";
     private String object = "";
     private String objectNamespace = "default";
+    private String server = "";
 
     private InjectMain() {}
 
@@ -171,14 +173,15 @@ final class InjectMain {
         }
     }
 
-    private static IllegalArgumentException unreachable(KubernetesClientException e) {
+    private IllegalArgumentException unreachable(KubernetesClientException e) {
         Throwable cause = e;
         while (cause.getCause() != null) {
             cause = cause.getCause();
         }
         String why = e.getStatus() != null && e.getStatus().getMessage() != null
                 ? e.getStatus().getMessage()
-                : e.getMessage() + (cause == e || cause.getMessage() == null ? "" : " (" + cause.getMessage() + ")");
+                : server + " gives no answer ("
+                        + (cause.getMessage() == null ? cause.getClass().getSimpleName() : cause.getMessage()) + ")";
         return new IllegalArgumentException(
                 "the cluster cannot be asked: " + why
                         + " (expected: --kubeconfig, or --inject-config, --values or --mesh-config with files)",
@@ -192,6 +195,7 @@ final class InjectMain {
         if (!kubeconfig.isEmpty() && !context.isEmpty()) {
             throw new IllegalArgumentException("--context goes with the default kubeconfig (set KUBECONFIG instead)");
         }
+        server = base.getMasterUrl();
         return KubernetesClients.open(new ConfigBuilder(base)
                 .withRequestRetryBackoffLimit(ATTEMPTS)
                 .withConnectionTimeout(SECONDS * 1000)
@@ -211,7 +215,7 @@ final class InjectMain {
         try {
             return Files.readString(Path.of(file));
         } catch (IOException e) {
-            throw new IOException(file + ": cannot be read (" + dev.mesh.api.read.ConfigFolder.reason(e) + ")", e);
+            throw new IOException(file + ": " + ConfigFolder.reason(e), e);
         }
     }
 }

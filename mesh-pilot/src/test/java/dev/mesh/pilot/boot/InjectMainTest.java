@@ -95,7 +95,8 @@ class InjectMainTest {
                 """.formatted(free));
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> run("--file", file("pod.yaml", POD), "--kubeconfig", kubeconfig))
-                .withMessageStartingWith("the cluster cannot be asked: ")
+                .withMessageStartingWith(
+                        "the cluster cannot be asked: http://127.0.0.1:" + free + "/ gives no answer (")
                 .withMessageEndingWith(
                         "(expected: --kubeconfig, or --inject-config, --values or --mesh-config with files)");
     }
