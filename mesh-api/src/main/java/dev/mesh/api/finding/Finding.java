@@ -31,7 +31,7 @@ public record Finding(
     @Override
     public String toString() {
         var line = new StringBuilder();
-        if (position != null) {
+        if (position != null && position.isInFile()) {
             line.append(position).append(": ");
         }
         line.append(severity().name().toLowerCase(java.util.Locale.ROOT)).append(": ");

@@ -10,21 +10,22 @@ import java.util.Map;
 /// A Kubernetes Service.
 ///
 /// @param clusterIP empty: none given; `None`: headless
+/// @param clusterIPs the same, and that of the other address family of a dual-stack Service
+/// @param publishNotReadyAddresses endpoints count as ready from the start
+/// @param trafficDistribution which endpoints are near, such as `PreferSameZone`; empty: all alike
+/// @param internalTrafficPolicy `Cluster` if empty
+/// @param ipFamilies `IPv4`, `IPv6`; the first is the one of `clusterIP`
 /// @param selector labels of Pods and WorkloadEntries alike; empty: none
 @Unused({
     "allocateLoadBalancerNodePorts",
     "externalTrafficPolicy",
     "healthCheckNodePort",
-    "internalTrafficPolicy",
-    "ipFamilies",
     "ipFamilyPolicy",
     "loadBalancerClass",
     "loadBalancerIP",
     "loadBalancerSourceRanges",
-    "publishNotReadyAddresses",
     "sessionAffinity",
-    "sessionAffinityConfig",
-    "trafficDistribution"
+    "sessionAffinityConfig"
 })
 public record Service(
         Type type,
@@ -33,7 +34,11 @@ public record Service(
         String clusterIP,
         List<String> clusterIPs,
         List<String> externalIPs,
-        String externalName)
+        String externalName,
+        boolean publishNotReadyAddresses,
+        String trafficDistribution,
+        String internalTrafficPolicy,
+        List<String> ipFamilies)
         implements Spec {
 
     public enum Type {

@@ -1,6 +1,9 @@
 package dev.mesh.api.read;
 
+import dev.mesh.api.k8s.EndpointSlice;
 import dev.mesh.api.k8s.Namespace;
+import dev.mesh.api.k8s.Node;
+import dev.mesh.api.k8s.Pod;
 import dev.mesh.api.k8s.Service;
 import dev.mesh.api.local.LocalProcess;
 import dev.mesh.api.networking.DestinationRule;
@@ -28,6 +31,9 @@ public final class Kinds {
     public static final List<Kind> ALL = List.of(
             new Kind("", "Service", List.of("v1"), true, Service.class),
             new Kind("", "Namespace", List.of("v1"), false, Namespace.class),
+            new Kind("", "Pod", List.of("v1"), true, Pod.class),
+            new Kind("", "Node", List.of("v1"), false, Node.class),
+            new Kind("discovery.k8s.io", "EndpointSlice", List.of("v1"), true, EndpointSlice.class),
             new Kind("networking.istio.io", "VirtualService", NETWORKING, true, VirtualService.class),
             new Kind("networking.istio.io", "DestinationRule", NETWORKING, true, DestinationRule.class),
             new Kind("networking.istio.io", "Gateway", NETWORKING, true, Gateway.class),

@@ -5,8 +5,10 @@ import dev.mesh.api.finding.ResourceRef;
 import dev.mesh.api.finding.SourcePosition;
 import dev.mesh.api.object.MeshObject;
 import dev.mesh.api.object.Metadata;
+import dev.mesh.api.object.PositionIndex;
 import dev.mesh.api.object.Spec;
 import dev.mesh.api.shape.Shapes;
+import dev.mesh.api.shape.Whole;
 import dev.mesh.api.validate.Validator;
 import java.time.Instant;
 import java.time.format.DateTimeParseException;
@@ -31,19 +33,23 @@ public final class ObjectReader {
     private static final List<String> OBJECT_FIELDS = List.of("apiVersion", "kind", "metadata", "spec", "status");
 
     private final String file;
+    private final boolean written;
     private final List<MeshObject> objects = new ArrayList<>();
     private final List<Finding> findings = new ArrayList<>();
     private final Map<ResourceRef, SourcePosition> kept = new HashMap<>();
 
-    private ObjectReader(String file) {
+    /// @param written by a person, and so to be checked for fields that there are not; what an API server answers may be
+    ///     newer than this reader
+    private ObjectReader(String file, boolean written) {
         this.file = file;
+        this.written = written;
     }
 
     /// Reads all documents of one file. An object with an error is left out, with a finding that says so.
     ///
     /// @param file name, for positions
     public static ReadResult read(String file, String text) {
-        var reader = new ObjectReader(file);
+        var reader = new ObjectReader(file, true);
         for (var document : Documents.of(text)) {
             Node root = document.root();
             if (root == null) {
@@ -54,7 +60,7 @@ public final class ObjectReader {
                         document.problem(),
                         new SourcePosition(file, document.problemLine() + 1, document.problemColumn() + 1)));
             } else {
-                reader.object(root, document.line());
+                reader.object(root, Places.of(file, root, document.line()), document.line());
             }
         }
         // In the order of the file, whatever order they were found in.
@@ -87,8 +93,7 @@ public final class ObjectReader {
         return new ReadResult(List.of(), List.of(finding));
     }
 
-    private void object(Node root, int lineOffset) {
-        Places places = Places.of(file, root, lineOffset);
+    private void object(Node root, PositionIndex places, int lineOffset) {
         SourcePosition position = places.of("");
         if (!(root instanceof MappingNode mapping)) {
             add(
@@ -122,7 +127,7 @@ public final class ObjectReader {
         }
         if (apiVersion.equals("v1") && kind.equals("List")) {
             if (fields.get("items") instanceof SequenceNode items) {
-                items.getValue().forEach(item -> object(item, lineOffset));
+                items.getValue().forEach(item -> object(item, Places.of(file, item, lineOffset), lineOffset));
             }
             return;
         }
@@ -186,8 +191,9 @@ public final class ObjectReader {
         if (fields.get("metadata") instanceof MappingNode node) {
             duplicates(node, "metadata", ref, places);
         }
+        boolean whole = known.get().type().isAnnotationPresent(Whole.class);
         for (String field : fields.keySet()) {
-            if (!OBJECT_FIELDS.contains(field)) {
+            if (written && !whole && !OBJECT_FIELDS.contains(field)) {
                 add(
                         Finding.Code.UNKNOWN_FIELD,
                         ref,
@@ -196,11 +202,14 @@ public final class ObjectReader {
                         places.of(field));
             }
         }
-        var values = new ValueReader((code, path, message) -> add(code, ref, path, message, places.of(path)));
-        Node specNode = fields.get("spec");
-        Object spec = specNode == null
-                ? values.record(SHAPES.ofRecord(known.get().type()), emptyMapping(), "spec")
-                : values.record(SHAPES.ofRecord(known.get().type()), specNode, "spec");
+        boolean strict = written || group.endsWith(".istio.io") || group.equals("mesh.dev");
+        var values = new ValueReader((code, path, message) -> {
+            if (strict || code != Finding.Code.UNKNOWN_FIELD) {
+                add(code, ref, path, message, places.of(path));
+            }
+        });
+        Node specNode = whole ? root : fields.getOrDefault("spec", emptyMapping());
+        Object spec = values.record(SHAPES.ofRecord(known.get().type()), specNode, whole ? "" : "spec");
         if (spec instanceof Spec read && errors() == before) {
             var object = new MeshObject(ref, apiVersion, metadata(metadata), read, position, places);
             var wrong = Validator.validate(object);
@@ -220,7 +229,7 @@ public final class ObjectReader {
         }
     }
 
-    private void duplicates(MappingNode mapping, String path, ResourceRef ref, Places places) {
+    private void duplicates(MappingNode mapping, String path, ResourceRef ref, PositionIndex places) {
         var seen = new HashSet<String>();
         for (NodeTuple entry : mapping.getValue()) {
             if (entry.getKeyNode() instanceof ScalarNode key && !seen.add(key.getValue())) {
@@ -228,6 +237,23 @@ public final class ObjectReader {
                 add(Finding.Code.INVALID_VALUE, ref, field, "stands twice", places.of(field));
             }
         }
+    }
+
+    /// Reads one object as an API server gives it. Its place is its name and the field's path.
+    ///
+    /// @param tree maps with text as keys, lists, text, numbers, booleans, null
+    /// @throws IllegalArgumentException if there is anything else in it
+    public static ReadResult read(Map<String, ?> tree) {
+        Node root = Trees.node(tree);
+        var fields = children((MappingNode) root);
+        var metadata = fields.get("metadata") instanceof MappingNode node ? children(node) : Map.<String, Node>of();
+        String namespace = text(metadata.get("namespace"));
+        String place =
+                text(fields.get("kind")) + " " + (namespace.isEmpty() ? "" : namespace + "/") + text(metadata.get("name"));
+        var reader = new ObjectReader(place, false);
+        reader.object(
+                root, path -> new SourcePosition(path.isEmpty() ? place : place + " " + path, 0, 0), 0);
+        return new ReadResult(reader.objects, reader.findings);
     }
 
     private static Node emptyMapping() {

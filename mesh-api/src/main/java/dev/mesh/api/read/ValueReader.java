@@ -4,6 +4,7 @@ import dev.mesh.api.finding.Finding;
 import dev.mesh.api.shape.IntOrText;
 import dev.mesh.api.shape.Shape;
 import dev.mesh.api.shape.TimeSpans;
+import dev.mesh.api.shape.Unused;
 import java.lang.reflect.InvocationTargetException;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -59,6 +60,7 @@ final class ValueReader {
     private @Nullable Object build(Shape.Fields shape, Map<String, Node> values, String path) {
         Set<String> unread = new HashSet<>(values.keySet());
         unread.removeAll(shape.unused());
+        boolean anyName = shape.unused().contains(Unused.ANY);
         var arguments = new @Nullable Object[shape.fields().size()];
         for (int i = 0; i < arguments.length; i++) {
             Shape.Field field = shape.fields().get(i);
@@ -67,7 +69,7 @@ final class ValueReader {
                     : field(field, values, unread, path);
         }
         for (String name : values.keySet()) {
-            if (unread.contains(name)) {
+            if (unread.contains(name) && !anyName) {
                 problems.add(Finding.Code.UNKNOWN_FIELD, join(path, name), "no such field" + suggestion(name, shape));
             }
         }

@@ -9,5 +9,9 @@ import java.lang.annotation.Target;
 @Retention(RetentionPolicy.RUNTIME)
 @Target(ElementType.TYPE)
 public @interface Unused {
+    /// Their names; [#ANY] stands for every field that the record does not have.
     String[] value();
+
+    /// For kinds of Kubernetes of which a mesh looks at a small part.
+    String ANY = "*";
 }
