@@ -46,6 +46,5 @@ public record EndpointSlice(String addressType, List<Endpoint> endpoints, List<E
     /// @param port null: all ports, which no Service has
     /// @param protocol `TCP` if empty
     @Unused(Unused.ANY)
-    public record EndpointPort(
-            String name, @Nullable Integer port, String protocol, String appProtocol) {}
+    public record EndpointPort(String name, @Nullable Integer port, String protocol, String appProtocol) {}
 }

@@ -38,7 +38,8 @@ public final class ObjectReader {
     private final List<Finding> findings = new ArrayList<>();
     private final Map<ResourceRef, SourcePosition> kept = new HashMap<>();
 
-    /// @param written by a person, and so to be checked for fields that there are not; what an API server answers may be
+    /// @param written by a person, and so to be checked for fields that there are not; what an API server answers may
+    /// be
     ///     newer than this reader
     private ObjectReader(String file, boolean written) {
         this.file = file;
@@ -248,11 +249,10 @@ public final class ObjectReader {
         var fields = children((MappingNode) root);
         var metadata = fields.get("metadata") instanceof MappingNode node ? children(node) : Map.<String, Node>of();
         String namespace = text(metadata.get("namespace"));
-        String place =
-                text(fields.get("kind")) + " " + (namespace.isEmpty() ? "" : namespace + "/") + text(metadata.get("name"));
+        String place = text(fields.get("kind")) + " " + (namespace.isEmpty() ? "" : namespace + "/")
+                + text(metadata.get("name"));
         var reader = new ObjectReader(place, false);
-        reader.object(
-                root, path -> new SourcePosition(path.isEmpty() ? place : place + " " + path, 0, 0), 0);
+        reader.object(root, path -> new SourcePosition(path.isEmpty() ? place : place + " " + path, 0, 0), 0);
         return new ReadResult(reader.objects, reader.findings);
     }
 

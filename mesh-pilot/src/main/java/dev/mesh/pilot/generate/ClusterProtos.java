@@ -17,6 +17,7 @@ import io.envoyproxy.envoy.config.core.v3.Address;
 import io.envoyproxy.envoy.config.core.v3.AggregatedConfigSource;
 import io.envoyproxy.envoy.config.core.v3.ApiVersion;
 import io.envoyproxy.envoy.config.core.v3.ConfigSource;
+import io.envoyproxy.envoy.config.core.v3.HealthStatus;
 import io.envoyproxy.envoy.config.core.v3.Http1ProtocolOptions;
 import io.envoyproxy.envoy.config.core.v3.Http2ProtocolOptions;
 import io.envoyproxy.envoy.config.core.v3.KeepaliveSettings;
@@ -270,13 +271,24 @@ final class ClusterProtos {
         var assignment = ClusterLoadAssignment.newBuilder().setClusterName(in.name());
         byLocality.forEach((locality, workloads) -> {
             var group = LocalityLbEndpoints.newBuilder()
-                    .setLoadBalancingWeight(UInt32Value.of(
-                            workloads.stream().mapToInt(Workload::weight).sum()));
+                    .setLoadBalancingWeight(UInt32Value.of(Math.max(
+                            1,
+                            workloads.stream()
+                                    .filter(workload -> workload.health() == Workload.Health.HEALTHY)
+                                    .mapToInt(Workload::weight)
+                                    .sum())));
             if (!locality.isEmpty()) {
                 group.setLocality(locality(locality));
             }
-            workloads.forEach(workload -> group.addLbEndpoints(
-                    endpoint(workload.address(), targetPort(in.port(), workload), workload.weight())));
+            workloads.forEach(workload -> {
+                var endpoint = endpoint(workload.address(), targetPort(in.port(), workload), workload.weight());
+                group.addLbEndpoints(
+                        workload.health() == Workload.Health.DRAINING
+                                ? endpoint.toBuilder()
+                                        .setHealthStatus(HealthStatus.DRAINING)
+                                        .build()
+                                : endpoint);
+            });
             assignment.addEndpoints(group);
         });
         return assignment.build();

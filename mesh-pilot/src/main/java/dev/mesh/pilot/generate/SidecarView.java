@@ -221,7 +221,7 @@ final class SidecarView {
             names.add(service.name() + "." + service.namespace());
             names.add(service.name() + "." + service.namespace() + ".svc");
         }
-        names.addAll(service.addresses());
+        service.addresses().forEach(address -> names.add(address.contains(":") ? "[" + address + "]" : address));
         var domains = new ArrayList<String>();
         for (String name : names) {
             domains.add(name);
@@ -241,22 +241,27 @@ final class SidecarView {
             sidecar.ingress().forEach(ingress -> ingress(address, ingress));
             return;
         }
-        var own = view.push().workloads().stream()
-                .filter(workload -> workload.address().equals(address)
-                        && workload.namespace().equals(node.namespace()))
-                .toList();
-        for (Workload workload : own) {
-            for (ServiceInfo service : view.push().services().values()) {
-                if (!view.push().endpoints(service).contains(workload)) {
-                    continue;
-                }
-                for (PortInfo port : service.ports()) {
-                    int target = ClusterProtos.targetPort(port, workload);
-                    int application = node.applicationPorts().getOrDefault(target, target);
-                    listen(address, target, "127.0.0.1", application, port.protocol(), service.from());
-                }
-            }
+        boolean known = view.push().workloads().stream().anyMatch(this::isOwn);
+        if (!known) {
+            return;
         }
+        for (ServiceInfo service : view.push().services().values()) {
+            view.push().endpoints(service).stream().filter(this::isOwn).forEach(own -> {
+                for (PortInfo port : service.ports()) {
+                    if (!own.hasOnlyThesePorts() || own.ports().containsKey(port.name())) {
+                        int target = ClusterProtos.targetPort(port, own);
+                        int application = node.applicationPorts().getOrDefault(target, target);
+                        listen(address, target, "127.0.0.1", application, port.protocol(), service.from());
+                    }
+                }
+            });
+        }
+    }
+
+    // An EndpointSlice knows a Pod by its address, ready or not.
+    private boolean isOwn(Workload workload) {
+        return workload.address().equals(node.addresses().getFirst())
+                && workload.namespace().equals(node.namespace());
     }
 
     private void ingress(String address, Sidecar.IngressListener ingress) {

@@ -121,7 +121,9 @@ final class ViewBuilder {
                 Names.outbound(port.number(), subset, service.host()),
                 port,
                 labels,
-                serving.stream().filter(workload -> workload.matches(labels)).toList());
+                serving.stream()
+                        .filter(workload -> workload.isEndpointOf(port) && workload.matches(labels))
+                        .toList());
     }
 
     // Where the caller was going cannot be known without interception; a name that DNS knows leads there too.

@@ -7,6 +7,7 @@ import dev.mesh.api.networking.VirtualService;
 import dev.mesh.api.object.MeshObject;
 import dev.mesh.pilot.model.ServiceInfo;
 import dev.mesh.pilot.model.Workload;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -15,7 +16,7 @@ import java.util.SortedMap;
 ///
 /// @param revision counts snapshots of this process, for logs; never part of resource bytes
 /// @param services by host
-/// @param workloads of all namespaces
+/// @param known what serves, of all namespaces
 /// @param serving workloads of each service that has any, by host
 /// @param virtualServices oldest first, delegates in their place
 /// @param destinationRules by what they are for
@@ -25,7 +26,7 @@ import java.util.SortedMap;
 public record PushContext(
         long revision,
         SortedMap<String, ServiceInfo> services,
-        List<Workload> workloads,
+        Workloads known,
         Map<String, List<Workload>> serving,
         List<Rule<VirtualService>> virtualServices,
         DestinationRules destinationRules,
@@ -52,18 +53,30 @@ public record PushContext(
         return service.endpoints().isEmpty() ? serving.getOrDefault(service.host(), List.of()) : service.endpoints();
     }
 
+    /// WorkloadEntries and Pods of all namespaces.
+    public List<Workload> workloads() {
+        return known.all();
+    }
+
     /// This snapshot with other workloads behind the same services: all else is shared.
-    public PushContext withWorkloads(long nextRevision, List<Workload> others) {
+    PushContext withWorkloads(long nextRevision, Workloads others) {
+        List<Finding> remarks = findings;
+        if (!known.findings().equals(others.findings())) {
+            var changed = new ArrayList<>(findings);
+            changed.removeAll(known.findings());
+            changed.addAll(others.findings());
+            remarks = List.copyOf(changed);
+        }
         return new PushContext(
                 nextRevision,
                 services,
-                List.copyOf(others),
-                PushContextBuilder.serving(services.values(), others),
+                others,
+                others.serving(services.values()),
                 virtualServices,
                 destinationRules,
                 gateways,
                 sidecars,
-                findings);
+                remarks);
     }
 
     /// Whether every object but the workloads is the same one.

@@ -14,15 +14,12 @@ import dev.mesh.pilot.model.Workload;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.TreeMap;
 
 /// Objects → [PushContext]. Pure.
 public final class PushContextBuilder {
     private final TreeMap<String, ServiceInfo> services = new TreeMap<>();
-    private final List<Workload> workloads = new ArrayList<>();
     private final List<PushContext.Rule<VirtualService>> virtualServices = new ArrayList<>();
     private final List<PushContext.Rule<DestinationRule>> destinationRules = new ArrayList<>();
     private final List<PushContext.Rule<Gateway>> gateways = new ArrayList<>();
@@ -35,29 +32,31 @@ public final class PushContextBuilder {
     public static PushContext build(long revision, Collection<MeshObject> objects) {
         var builder = new PushContextBuilder();
         objects.stream().sorted(OLDEST_FIRST).forEach(builder::add);
-        return builder.context(revision);
+        return builder.context(
+                revision, Workloads.of(objects.stream().sorted(OLDEST_FIRST).toList()));
     }
 
     private static final Comparator<MeshObject> OLDEST_FIRST = Comparator.comparing(
             object -> object.metadata().creationTimestamp(), Comparator.nullsLast(Comparator.naturalOrder()));
 
-    private PushContext context(long revision) {
+    private PushContext context(long revision, Workloads workloads) {
         var resolved = Delegates.resolve(virtualServices, findings);
         var context = new PushContext(
                 revision,
                 services,
-                List.copyOf(workloads),
-                serving(services.values(), workloads),
+                workloads,
+                workloads.serving(services.values()),
                 resolved,
                 DestinationRules.of(destinationRules),
                 List.copyOf(gateways),
                 List.copyOf(sidecars),
                 List.of());
         findings.addAll(Remarks.on(context, destinationRules));
+        findings.addAll(workloads.findings());
         return new PushContext(
                 revision,
                 context.services(),
-                context.workloads(),
+                workloads,
                 context.serving(),
                 resolved,
                 context.destinationRules(),
@@ -71,7 +70,7 @@ public final class PushContextBuilder {
             case Service service -> put(object, ServiceReader.read(object, service, findings));
             case ServiceEntry entry ->
                 ServiceReader.read(object, entry, findings).forEach(service -> put(object, service));
-            case WorkloadEntry entry -> workloads.add(workload(object, entry));
+            case WorkloadEntry entry -> {}
             case VirtualService spec -> virtualServices.add(new PushContext.Rule<>(object, spec));
             case DestinationRule spec -> destinationRules.add(new PushContext.Rule<>(object, spec));
             case Gateway spec -> gateways.add(new PushContext.Rule<>(object, spec));
@@ -107,36 +106,6 @@ public final class PushContextBuilder {
                     service.host() + " is " + other.from() + " already, which is used"));
         }
     }
-
-    /// Which workloads serve which host, by the services' selectors.
-    static Map<String, List<Workload>> serving(Collection<ServiceInfo> services, List<Workload> workloads) {
-        var byLabel = new HashMap<Label, List<Workload>>();
-        for (Workload workload : workloads) {
-            workload.labels()
-                    .forEach((name, value) -> byLabel.computeIfAbsent(
-                                    new Label(workload.namespace(), name, value), any -> new ArrayList<>())
-                            .add(workload));
-        }
-        var serving = new HashMap<String, List<Workload>>();
-        for (ServiceInfo service : services) {
-            if (service.selector().isEmpty()) {
-                continue;
-            }
-            var first = service.selector().entrySet().iterator().next();
-            var found =
-                    byLabel
-                            .getOrDefault(new Label(service.namespace(), first.getKey(), first.getValue()), List.of())
-                            .stream()
-                            .filter(workload -> workload.matches(service.selector()))
-                            .toList();
-            if (!found.isEmpty()) {
-                serving.put(service.host(), found);
-            }
-        }
-        return serving;
-    }
-
-    private record Label(String namespace, String name, String value) {}
 
     /// Whether a Gateway is what `name` in an object of `namespace` means: `name`, or `namespace/name`.
     public static boolean isNamed(PushContext.Rule<Gateway> gateway, String name, String namespace) {

@@ -1,7 +1,9 @@
 package dev.mesh.pilot.push;
 
+import dev.mesh.pilot.model.Workload;
 import java.util.Collection;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -36,21 +38,24 @@ public record PushRequest(PushContext context, boolean full, Set<String> service
             return new PushRequest(after, true, Set.of(), Set.of(), since);
         }
         var services = new TreeSet<String>();
+        var addresses = new TreeSet<String>();
         after.services().values().forEach(service -> {
             if (!before.endpoints(service).equals(after.endpoints(service))) {
                 services.add(service.host());
+                differing(before.endpoints(service), after.endpoints(service), addresses);
             }
         });
-        var changed = new HashSet<>(before.workloads());
-        var now = new HashSet<>(after.workloads());
-        var addresses = new TreeSet<String>();
-        changed.stream()
-                .filter(workload -> !now.contains(workload))
-                .forEach(workload -> addresses.add(workload.address()));
-        now.stream()
-                .filter(workload -> !changed.contains(workload))
-                .forEach(workload -> addresses.add(workload.address()));
+        differing(before.workloads(), after.workloads(), addresses);
         return new PushRequest(after, false, services, addresses, since);
+    }
+
+    private static void differing(List<Workload> before, List<Workload> after, Set<String> addresses) {
+        var gone = new HashSet<>(before);
+        gone.removeAll(new HashSet<>(after));
+        gone.forEach(workload -> addresses.add(workload.address()));
+        var come = new HashSet<>(after);
+        come.removeAll(new HashSet<>(before));
+        come.forEach(workload -> addresses.add(workload.address()));
     }
 
     /// Whether a proxy needs more than the endpoints.

@@ -44,8 +44,24 @@ final class ServiceReader {
         boolean external =
                 spec.type() == Service.Type.ExternalName && !spec.externalName().isEmpty();
         var addresses = new ArrayList<String>();
-        if (!spec.clusterIP().isEmpty() && !spec.clusterIP().equals("None")) {
-            addresses.add(spec.clusterIP());
+        (spec.clusterIPs().isEmpty() ? List.of(spec.clusterIP()) : spec.clusterIPs()).forEach(address -> {
+            if (!address.isEmpty() && !address.equals("None")) {
+                addresses.add(address);
+            }
+        });
+        if (spec.internalTrafficPolicy().equals("Local")) {
+            findings.add(Remarks.remark(
+                    object,
+                    Finding.Code.NOT_HONOURED,
+                    "spec.internalTrafficPolicy",
+                    "Local is not honoured: endpoints of all nodes are used"));
+        }
+        if (!spec.trafficDistribution().isEmpty()) {
+            findings.add(Remarks.remark(
+                    object,
+                    Finding.Code.NOT_HONOURED,
+                    "spec.trafficDistribution",
+                    spec.trafficDistribution() + " is not honoured yet: near and far endpoints are used alike"));
         }
         return new ServiceInfo(
                 object.ref(),

@@ -1,6 +1,5 @@
 package dev.mesh.pilot.push;
 
-import dev.mesh.api.networking.WorkloadEntry;
 import dev.mesh.api.object.MeshObject;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -19,15 +18,12 @@ public final class Snapshots {
     /// @param since when the oldest change was seen, nanoseconds of `System.nanoTime`
     public PushRequest next(Collection<MeshObject> objects, long since) {
         var rulesNow = new ArrayList<MeshObject>();
-        var entries = new ArrayList<MeshObject>();
-        objects.forEach(object -> (object.spec() instanceof WorkloadEntry ? entries : rulesNow).add(object));
+        var moving = new ArrayList<MeshObject>();
+        objects.forEach(object -> (Workloads.has(object.spec()) ? moving : rulesNow).add(object));
         PushContext before = newest;
         PushContext after;
         if (before != null && same(rules, rulesNow)) {
-            var workloads = entries.stream()
-                    .map(object -> PushContextBuilder.workload(object, (WorkloadEntry) object.spec()))
-                    .toList();
-            after = before.withWorkloads(++revision, workloads);
+            after = before.withWorkloads(++revision, Workloads.of(moving));
         } else {
             after = PushContextBuilder.build(++revision, objects);
         }

@@ -1,0 +1,255 @@
+package dev.mesh.pilot.push;
+
+import dev.mesh.api.finding.Finding;
+import dev.mesh.api.k8s.EndpointSlice;
+import dev.mesh.api.k8s.Node;
+import dev.mesh.api.k8s.Pod;
+import dev.mesh.api.networking.WorkloadEntry;
+import dev.mesh.api.object.MeshObject;
+import dev.mesh.api.object.Spec;
+import dev.mesh.pilot.model.ServiceInfo;
+import dev.mesh.pilot.model.Workload;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/// What serves: WorkloadEntries, Pods, and the EndpointSlices of Services. All that changes when something starts or
+/// ends, and nothing else does.
+///
+/// @param entries by WorkloadEntry
+/// @param pods those that have an address and have not come to their end
+/// @param slices endpoints of Services, by `namespace/name` and then by address family, in the order of their addresses
+/// @param findings on EndpointSlices
+public record Workloads(
+        List<Workload> entries,
+        List<Workload> pods,
+        Map<String, Map<String, List<Workload>>> slices,
+        List<Finding> findings) {
+    private static final String LOCALITY = "istio-locality";
+
+    /// Whether an object of this kind is a part of it.
+    static boolean has(Spec spec) {
+        return spec instanceof WorkloadEntry
+                || spec instanceof Pod
+                || spec instanceof EndpointSlice
+                || spec instanceof Node;
+    }
+
+    /// @param objects all of them; others are passed over
+    static Workloads of(Collection<MeshObject> objects) {
+        var localities = new HashMap<String, String>();
+        var podObjects = new ArrayList<MeshObject>();
+        var sliceObjects = new ArrayList<MeshObject>();
+        var entries = new ArrayList<Workload>();
+        for (MeshObject object : objects) {
+            switch (object.spec()) {
+                case Node node -> localities.put(object.ref().name(), locality(object));
+                case Pod pod -> podObjects.add(object);
+                case EndpointSlice slice -> sliceObjects.add(object);
+                case WorkloadEntry entry -> entries.add(PushContextBuilder.workload(object, entry));
+                default -> {}
+            }
+        }
+        var byName = new HashMap<String, Workload>();
+        var pods = new ArrayList<Workload>();
+        for (MeshObject object : podObjects) {
+            Pod pod = (Pod) object.spec();
+            if (pod.isAlive() && !pod.status().podIP().isEmpty()) {
+                Workload workload = pod(object, pod, localities);
+                pods.add(workload);
+                byName.put(workload.namespace() + "/" + workload.name(), workload);
+            }
+        }
+        var findings = new ArrayList<Finding>();
+        var slices = new HashMap<String, Map<String, List<Workload>>>();
+        for (MeshObject object : sliceObjects) {
+            slice(object, (EndpointSlice) object.spec(), byName, localities, slices, findings);
+        }
+        slices.values().forEach(families -> families.replaceAll((family, found) -> distinct(found)));
+        return new Workloads(List.copyOf(entries), List.copyOf(pods), slices, List.copyOf(findings));
+    }
+
+    /// Entries and Pods.
+    public List<Workload> all() {
+        return Stream.concat(entries.stream(), pods.stream()).toList();
+    }
+
+    // region/zone/subzone, as far as the node's labels say.
+    private static String locality(MeshObject node) {
+        var labels = node.metadata().labels();
+        return join(
+                labels.getOrDefault(Node.REGION, ""),
+                labels.getOrDefault(Node.ZONE, ""),
+                labels.getOrDefault(Node.SUBZONE, ""));
+    }
+
+    private static String join(String region, String zone, String subzone) {
+        String all = region + "/" + zone + "/" + subzone;
+        int end = all.length();
+        while (end > 0 && all.charAt(end - 1) == '/') {
+            end--;
+        }
+        return all.substring(0, end);
+    }
+
+    private static Workload pod(MeshObject object, Pod pod, Map<String, String> localities) {
+        // A label's value has no slashes; Istio takes dots for them.
+        String written = object.metadata().labels().getOrDefault(LOCALITY, "").replace('.', '/');
+        return new Workload(
+                object.ref().name(),
+                object.ref().namespace(),
+                pod.status().podIP(),
+                object.metadata().labels(),
+                pod.namedPorts(),
+                written.isEmpty() ? localities.getOrDefault(pod.spec().nodeName(), "") : written,
+                1,
+                pod.spec().serviceAccountName(),
+                pod.isReady() ? Workload.Health.HEALTHY : Workload.Health.UNHEALTHY,
+                false);
+    }
+
+    private static void slice(
+            MeshObject object,
+            EndpointSlice slice,
+            Map<String, Workload> pods,
+            Map<String, String> localities,
+            Map<String, Map<String, List<Workload>>> slices,
+            List<Finding> findings) {
+        String service = object.metadata().labels().getOrDefault(EndpointSlice.SERVICE, "");
+        if (service.isEmpty()) {
+            return; // of no Service: Kubernetes itself takes no notice of it
+        }
+        if (slice.addressType().equals("FQDN")) {
+            findings.add(Remarks.remark(
+                    object,
+                    Finding.Code.NOT_HONOURED,
+                    "addressType",
+                    "FQDN: names as endpoints are not honoured (expected: IPv4 or IPv6; a ServiceEntry takes names)"));
+            return;
+        }
+        var ports = new HashMap<String, Integer>();
+        slice.ports().forEach(port -> {
+            Integer number = port.port();
+            if (number != null && (port.protocol().isEmpty() || port.protocol().equals("TCP"))) {
+                ports.put(port.name(), number);
+            }
+        });
+        var found = slices.computeIfAbsent(object.ref().namespace() + "/" + service, any -> new HashMap<>())
+                .computeIfAbsent(slice.addressType(), any -> new ArrayList<>());
+        for (EndpointSlice.Endpoint endpoint : slice.endpoints()) {
+            if (!endpoint.addresses().isEmpty()) {
+                found.add(endpoint(object, endpoint, ports, pods, localities));
+            }
+        }
+    }
+
+    private static Workload endpoint(
+            MeshObject slice,
+            EndpointSlice.Endpoint endpoint,
+            Map<String, Integer> ports,
+            Map<String, Workload> pods,
+            Map<String, String> localities) {
+        String namespace = slice.ref().namespace();
+        String address = endpoint.addresses().getFirst();
+        var target = endpoint.targetRef();
+        String name = target == null ? address : target.name();
+        Workload pod = target == null || !target.kind().equals("Pod") ? null : pods.get(namespace + "/" + name);
+        String locality = pod == null ? localities.getOrDefault(endpoint.nodeName(), "") : pod.locality();
+        return new Workload(
+                name,
+                namespace,
+                address,
+                pod == null ? Map.of() : pod.labels(),
+                ports,
+                locality.isEmpty() ? join("", endpoint.zone(), "") : locality,
+                1,
+                pod == null ? "" : pod.serviceAccount(),
+                health(endpoint.conditions()),
+                true);
+    }
+
+    // Ready is ready, even when it ends: so it is for Services that publish addresses that are not ready. What ends and
+    // still serves keeps its connections; Istio tells the two apart the same way.
+    private static Workload.Health health(EndpointSlice.@Nullable Conditions conditions) {
+        if (conditions == null || conditions.ready() == null || conditions.ready()) {
+            return Workload.Health.HEALTHY;
+        }
+        boolean ends = Boolean.TRUE.equals(conditions.terminating());
+        boolean serves = Boolean.TRUE.equals(conditions.serving());
+        return ends && serves ? Workload.Health.DRAINING : Workload.Health.UNHEALTHY;
+    }
+
+    // While Kubernetes moves an endpoint from one slice to another it is in both.
+    private static List<Workload> distinct(List<Workload> found) {
+        var kept = new LinkedHashMap<Place, Workload>();
+        found.stream()
+                .sorted(Comparator.comparing(Workload::address)
+                        .thenComparing(Workload::health)
+                        .thenComparing(Workload::name))
+                .forEach(workload -> kept.putIfAbsent(new Place(workload.address(), workload.ports()), workload));
+        return List.copyOf(kept.values());
+    }
+
+    private record Place(String address, Map<String, Integer> ports) {}
+
+    /// Which of them serve which host.
+    Map<String, List<Workload>> serving(Collection<ServiceInfo> services) {
+        var entriesByLabel = index(entries);
+        var podsByLabel = index(pods);
+        var serving = new HashMap<String, List<Workload>>();
+        for (ServiceInfo service : services) {
+            var found = new ArrayList<Workload>();
+            if (service.hasShortNames()) {
+                found.addAll(
+                        ofFamily(slices.getOrDefault(service.namespace() + "/" + service.name(), Map.of()), service));
+            }
+            if (!service.selector().isEmpty()) {
+                found.addAll(selected(entriesByLabel, service));
+                if (!service.hasShortNames()) {
+                    found.addAll(selected(podsByLabel, service));
+                }
+            }
+            if (!found.isEmpty()) {
+                serving.put(service.host(), List.copyOf(found));
+            }
+        }
+        return serving;
+    }
+
+    // A dual-stack Service has every Pod in both families: one is enough, and the first of the Service is the better.
+    private static List<Workload> ofFamily(Map<String, List<Workload>> families, ServiceInfo service) {
+        String first = service.addresses().isEmpty()
+                ? "IPv4"
+                : service.addresses().getFirst().contains(":") ? "IPv6" : "IPv4";
+        List<Workload> found = families.getOrDefault(first, List.of());
+        return found.isEmpty() ? families.getOrDefault(first.equals("IPv4") ? "IPv6" : "IPv4", List.of()) : found;
+    }
+
+    private static Map<Label, List<Workload>> index(List<Workload> workloads) {
+        var byLabel = new HashMap<Label, List<Workload>>();
+        for (Workload workload : workloads) {
+            workload.labels()
+                    .forEach((name, value) -> byLabel.computeIfAbsent(
+                                    new Label(workload.namespace(), name, value), any -> new ArrayList<>())
+                            .add(workload));
+        }
+        return byLabel;
+    }
+
+    private static List<Workload> selected(Map<Label, List<Workload>> byLabel, ServiceInfo service) {
+        var first = service.selector().entrySet().iterator().next();
+        return byLabel
+                .getOrDefault(new Label(service.namespace(), first.getKey(), first.getValue()), List.of())
+                .stream()
+                .filter(workload -> workload.matches(service.selector()))
+                .toList();
+    }
+
+    private record Label(String namespace, String name, String value) {}
+}
