@@ -14,7 +14,18 @@ import org.junit.jupiter.api.Test;
 /// The rooms of the pilot, low to high: none knows one above it. And who may see what from outside.
 class RoomsTest {
     private static final List<String> ROOMS = List.of(
-            "model", "inject", "registry", "folder", "push", "generate", "render", "serve", "session", "admin", "boot");
+            "model",
+            "inject",
+            "registry",
+            "folder",
+            "kube",
+            "push",
+            "generate",
+            "render",
+            "serve",
+            "session",
+            "admin",
+            "boot");
     private static final JavaClasses CLASSES = new ClassFileImporter()
             .withImportOption(new ImportOption.DoNotIncludeTests())
             .importPackages("dev.mesh.pilot");
@@ -69,7 +80,7 @@ class RoomsTest {
     @Test
     void theKubernetesClientIsForThoseWhoSpeakToTheApiServer() {
         noClasses()
-                .that(not(resideInAnyPackage(rooms(List.of("kubeconfig", "webhook", "boot")))))
+                .that(not(resideInAnyPackage(rooms(List.of("kubeconfig", "kube", "webhook", "boot")))))
                 .should()
                 .dependOnClassesThat(resideInAPackage("io.fabric8.."))
                 .check(CLASSES);

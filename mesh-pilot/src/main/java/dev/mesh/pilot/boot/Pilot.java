@@ -53,6 +53,7 @@ public final class Pilot implements AutoCloseable {
     private final Server server;
     private final Set<Finding> known = new HashSet<>();
     private volatile @Nullable PushContext newest;
+    private volatile boolean serving;
 
     /// @param from where configuration comes from
     /// @param xdsPort on loopback, 0 = any
@@ -75,10 +76,20 @@ public final class Pilot implements AutoCloseable {
         snapshot();
         source.start();
         server.start();
+        serving = true;
         LOGGER.atInfo()
                 .addKeyValue("xds", "127.0.0.1:" + server.getPort())
                 .addKeyValue("objects", registry.objects().size())
                 .log("ready");
+    }
+
+    /// What must come before proxies may be sent here; empty if it is ready.
+    String waitsFor() {
+        String source = this.source.waitsFor();
+        if (!source.isEmpty()) {
+            return source;
+        }
+        return serving ? "" : "the first snapshot";
     }
 
     public int xdsPort() {

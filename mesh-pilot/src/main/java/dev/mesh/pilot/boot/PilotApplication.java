@@ -3,8 +3,11 @@ package dev.mesh.pilot.boot;
 import dev.mesh.api.finding.Finding;
 import dev.mesh.api.object.MeshObject;
 import dev.mesh.pilot.admin.DebugEndpoints;
+import dev.mesh.pilot.admin.LoopbackGuard;
 import dev.mesh.pilot.admin.Mesh;
 import dev.mesh.pilot.folder.FolderSource;
+import dev.mesh.pilot.kube.KubeOptions;
+import dev.mesh.pilot.kube.KubeSource;
 import dev.mesh.pilot.push.PushContext;
 import dev.mesh.pilot.serve.AdsService;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -15,10 +18,14 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.springframework.boot.Banner;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.SpringBootConfiguration;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import org.springframework.boot.health.contributor.Health;
+import org.springframework.boot.health.contributor.HealthIndicator;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Import;
@@ -28,6 +35,7 @@ import org.springframework.context.annotation.Import;
 @EnableAutoConfiguration
 @Import(DebugEndpoints.class)
 public class PilotApplication {
+    private static final Logger LOGGER = LoggerFactory.getLogger(PilotApplication.class);
 
     /// Starts the pilot; returns when it serves.
     /// @return close it to stop
@@ -35,16 +43,21 @@ public class PilotApplication {
         var application = new SpringApplication(PilotApplication.class);
         application.setBannerMode(Banner.Mode.OFF);
         application.setLogStartupInfo(false);
-        application.setDefaultProperties(Map.of(
-                "server.address", "127.0.0.1",
-                "server.port", Integer.toString(properties.httpPort()),
-                "management.endpoints.web.base-path", "/",
-                "management.endpoints.web.exposure.include", "health,prometheus,loggers",
-                "management.endpoints.web.path-mapping.prometheus", "metrics",
-                "management.endpoints.web.discovery.enabled", "false",
-                "spring.main.lazy-initialization", "true",
-                "spring.jmx.enabled", "false",
-                "logging.config", "classpath:logback.xml"));
+        application.setDefaultProperties(Map.ofEntries(
+                // The kubelet and Prometheus come from outside; what is not for them, the guard keeps to loopback.
+                Map.entry("server.address", properties.isOnKubernetes() ? "::" : "127.0.0.1"),
+                Map.entry("server.port", Integer.toString(properties.httpPort())),
+                Map.entry("management.endpoints.web.base-path", "/"),
+                Map.entry("management.endpoints.web.exposure.include", "health,prometheus,loggers"),
+                Map.entry("management.endpoints.web.path-mapping.prometheus", "metrics"),
+                Map.entry("management.endpoints.web.discovery.enabled", "false"),
+                Map.entry("management.endpoint.health.probes.enabled", "true"),
+                Map.entry("management.endpoint.health.group.readiness.include", "readinessState,pilot"),
+                Map.entry("management.endpoint.health.group.readiness.show-components", "always"),
+                Map.entry("management.endpoint.health.group.readiness.show-details", "always"),
+                Map.entry("spring.main.lazy-initialization", "true"),
+                Map.entry("spring.jmx.enabled", "false"),
+                Map.entry("logging.config", "classpath:logback.xml")));
         application.addInitializers(context -> context.getBeanFactory().registerSingleton("properties", properties));
         return application.run();
     }
@@ -53,9 +66,33 @@ public class PilotApplication {
     @Bean
     @org.springframework.context.annotation.Lazy(false)
     Pilot pilot(PilotProperties properties) throws IOException {
+        KubeOptions cluster = properties.kubernetes();
+        Path folder = properties.folder();
+        if (cluster == null && folder == null) {
+            throw new IOException("neither a folder nor a cluster");
+        }
         var pilot = new Pilot(
-                (registry, onChange) -> new FolderSource(properties.folder(), registry, onChange),
+                (registry, onChange) -> cluster == null
+                        ? new FolderSource(java.util.Objects.requireNonNull(folder), registry, onChange)
+                        : new KubeSource(cluster, registry, onChange),
                 properties.xdsPort());
+        if (cluster == null) {
+            serve(pilot, properties);
+        } else {
+            // An API server may let wait, and the probes tell of it meanwhile.
+            Thread.ofPlatform().name("start").start(() -> {
+                try {
+                    serve(pilot, properties);
+                } catch (IOException | RuntimeException e) {
+                    LOGGER.atError().setCause(e).log("cannot serve");
+                    System.exit(1);
+                }
+            });
+        }
+        return pilot;
+    }
+
+    private static void serve(Pilot pilot, PilotProperties properties) throws IOException {
         pilot.start();
         Path file = properties.portFile();
         if (file != null) {
@@ -63,7 +100,21 @@ public class PilotApplication {
                     file.resolveSibling(file.getFileName() + ".new"), Integer.toString(pilot.xdsPort()));
             Files.move(written, file);
         }
-        return pilot;
+    }
+
+    @Bean("pilotHealthIndicator")
+    HealthIndicator health(Pilot pilot) {
+        return () -> {
+            String waitsFor = pilot.waitsFor();
+            return waitsFor.isEmpty()
+                    ? Health.up().build()
+                    : Health.down().withDetail("waitsFor", waitsFor).build();
+        };
+    }
+
+    @Bean
+    LoopbackGuard guard() {
+        return new LoopbackGuard();
     }
 
     @Bean

@@ -1,6 +1,7 @@
 package dev.mesh.pilot.boot;
 
 import dev.mesh.pilot.folder.FolderSource;
+import dev.mesh.pilot.kube.KubeOptions;
 import dev.mesh.pilot.registry.Registry;
 import dev.mesh.pilot.render.RenderCommand;
 import java.io.IOException;
@@ -8,11 +9,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
-/// `mesh-pilot --folder DIR [--xds-port N] [--http-port N] [--port-file FILE]`, and `mesh-pilot render --folder DIR
-/// [--node NAME]`, `mesh-pilot inject --file FILE` and `mesh-pilot check-inject --object KIND/NAME` for `meshctl`.
+/// `mesh-pilot --folder DIR` or `mesh-pilot --kubernetes`, and `mesh-pilot render --folder DIR [--node NAME]`,
+/// `mesh-pilot inject --file FILE` and `mesh-pilot check-inject --object KIND/NAME` for `meshctl`.
 public final class PilotMain {
     private static final int XDS = 15010;
     private static final int HTTP = 15014;
+    private static final String USAGE =
+            "usage: mesh-pilot --folder DIR [--xds-port N] [--http-port N] [--port-file FILE]\n"
+                    + "       mesh-pilot --kubernetes [--kubeconfig FILE] [--namespace mesh-system] [--revision default]"
+                    + " [--cluster-id Kubernetes] [--domain cluster.local] [--xds-port N] [--http-port N] [--port-file FILE]";
 
     private PilotMain() {}
 
@@ -27,28 +32,53 @@ public final class PilotMain {
         }
         Path folder = null;
         Path portFile = null;
+        Path kubeconfig = null;
+        boolean kubernetes = false;
+        String namespace = environment("POD_NAMESPACE", "mesh-system");
+        String revision = environment("REVISION", "default");
+        String clusterId = "Kubernetes";
+        String domain = "cluster.local";
         int xdsPort = XDS;
         int httpPort = -1;
-        for (int i = 0; i + 1 < args.length; i += 2) {
-            switch (args[i]) {
-                case "--folder" -> folder = Path.of(args[i + 1]);
-                case "--port-file" -> portFile = Path.of(args[i + 1]);
-                case "--xds-port" -> xdsPort = port(args[i], args[i + 1]);
-                case "--http-port" -> httpPort = port(args[i], args[i + 1]);
-                default -> fail(args[i] + ": unknown option");
+        int at = 0;
+        while (at < args.length) {
+            String option = args[at++];
+            if (option.equals("--kubernetes")) {
+                kubernetes = true;
+                continue;
+            }
+            String value = at < args.length ? args[at++] : "";
+            switch (option) {
+                case "--folder" -> folder = Path.of(value);
+                case "--kubeconfig" -> kubeconfig = Path.of(value);
+                case "--namespace" -> namespace = value;
+                case "--revision" -> revision = value;
+                case "--cluster-id" -> clusterId = value;
+                case "--domain" -> domain = value;
+                case "--port-file" -> portFile = Path.of(value);
+                case "--xds-port" -> xdsPort = port(option, value);
+                case "--http-port" -> httpPort = port(option, value);
+                default -> fail(option + ": unknown option");
+            }
+            if (value.isEmpty()) {
+                fail(option + ": its value is missing");
             }
         }
-        if (folder == null || args.length % 2 != 0) {
-            fail("usage: mesh-pilot --folder DIR [--xds-port N] [--http-port N] [--port-file FILE]");
+        if ((folder != null) == kubernetes) {
+            fail(USAGE);
             return;
         }
-        if (!Files.isDirectory(folder)) {
+        if (folder != null && !Files.isDirectory(folder)) {
             fail(folder + ": not a folder");
         }
+        if (!domain.equals("cluster.local")) {
+            fail("--domain " + domain + ": only cluster.local is honoured yet");
+        }
+        KubeOptions cluster = kubernetes ? new KubeOptions(kubeconfig, namespace, revision, clusterId, domain) : null;
         try {
             // A pilot away from its usual port is one of several: it must not fight for the other port either.
             int http = httpPort >= 0 ? httpPort : xdsPort == XDS ? HTTP : 0;
-            PilotApplication.run(new PilotProperties(folder, xdsPort, http, portFile));
+            PilotApplication.run(new PilotProperties(folder, cluster, xdsPort, http, portFile));
         } catch (RuntimeException e) {
             Throwable cause = e;
             while (cause.getCause() != null) {
@@ -56,6 +86,11 @@ public final class PilotMain {
             }
             fail(String.valueOf(cause.getMessage()));
         }
+    }
+
+    private static String environment(String name, String otherwise) {
+        String value = System.getenv(name);
+        return value == null || value.isEmpty() ? otherwise : value;
     }
 
     private static int port(String option, String text) {

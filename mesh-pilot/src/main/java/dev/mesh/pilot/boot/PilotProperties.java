@@ -1,12 +1,29 @@
 package dev.mesh.pilot.boot;
 
+import dev.mesh.pilot.kube.KubeOptions;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
-/// What the command line says.
+/// What the command line says. Configuration comes from a folder or from a cluster.
 ///
+/// @param folder null if it comes from a cluster
+/// @param kubernetes null if it comes from a folder
 /// @param xdsPort on loopback; 0 = any
-/// @param httpPort on loopback, for `/metrics` and `/debug`; 0 = any
+/// @param httpPort for `/metrics` and `/debug`, on loopback; on all addresses if on Kubernetes; 0 = any
 /// @param portFile where the xDS port is written once it serves; null = nowhere
 public record PilotProperties(
-        Path folder, int xdsPort, int httpPort, @Nullable Path portFile) {}
+        @Nullable Path folder,
+        @Nullable KubeOptions kubernetes,
+        int xdsPort,
+        int httpPort,
+        @Nullable Path portFile) {
+
+    /// A pilot on a folder.
+    public PilotProperties(Path folder, int xdsPort, int httpPort, @Nullable Path portFile) {
+        this(folder, null, xdsPort, httpPort, portFile);
+    }
+
+    public boolean isOnKubernetes() {
+        return kubernetes != null;
+    }
+}

@@ -1,0 +1,135 @@
+package dev.mesh.pilot.kube;
+
+import dev.mesh.api.read.Kinds;
+import dev.mesh.pilot.registry.Registry;
+import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.fabric8.kubernetes.client.WatcherException;
+import io.fabric8.kubernetes.client.dsl.base.ResourceDefinitionContext;
+import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// Follows the objects of one kind: lists them, watches them, and lists them anew when the watch cannot go on. Any
+/// thread.
+final class KindWatch implements AutoCloseable {
+    private static final Logger LOGGER = LoggerFactory.getLogger(KindWatch.class);
+    private static final int FORBIDDEN = 403;
+    private static final int NOT_FOUND = 404;
+    private static final long PAGE = 500;
+
+    private final Kinds.Kind kind;
+    private final RegistryStore store;
+    private final SharedIndexInformer<GenericKubernetesResource> informer;
+    private volatile boolean synced;
+    private volatile boolean gone;
+    private volatile String trouble = "";
+
+    /// @param onSync called when all has been read, or when it is clear that it cannot be
+    KindWatch(
+            KubernetesClient client,
+            Kinds.Kind kind,
+            String version,
+            String revision,
+            Registry registry,
+            Runnable onChange,
+            Runnable onSync) {
+        this.kind = kind;
+        store = new RegistryStore(kind, version, revision, registry, onChange);
+        var context = new ResourceDefinitionContext.Builder()
+                .withGroup(kind.group())
+                .withVersion(version)
+                .withKind(kind.name())
+                .withPlural(KubeObjects.plural(kind))
+                .withNamespaced(kind.namespaced())
+                .build();
+        var resources = client.genericKubernetesResources(context);
+        informer = (kind.namespaced() ? resources.inAnyNamespace() : resources)
+                .withLimit(PAGE)
+                .runnableInformer(0)
+                .removeNamespaceIndex()
+                .itemStore(store)
+                .exceptionHandler((started, why) -> {
+                    boolean goesOn = failed(why);
+                    onSync.run();
+                    return goesOn;
+                });
+        informer.start().whenComplete((done, why) -> {
+            if (why == null) {
+                synced = true;
+                onSync.run();
+            }
+        });
+    }
+
+    // @return whether to try again
+    private boolean failed(Throwable why) {
+        int code = code(why);
+        if (code == NOT_FOUND) {
+            gone = true;
+            return false;
+        }
+        String now = code == FORBIDDEN
+                ? "not allowed: grant the pilot's service account the verbs get, list and watch on " + resource()
+                : String.valueOf(why.getMessage());
+        if (!now.equals(trouble)) {
+            LOGGER.atWarn().log("{} cannot be read: {}; {}", resource(), now, "what was read stays");
+        }
+        trouble = now;
+        return true;
+    }
+
+    private static int code(Throwable why) {
+        for (Throwable at = why; at != null; at = at.getCause()) {
+            if (at instanceof KubernetesClientException of && of.getCode() > 0) {
+                return of.getCode();
+            }
+            if (at instanceof WatcherException of && of.asClientException() != null) {
+                return of.asClientException().getCode();
+            }
+        }
+        return 0;
+    }
+
+    /// Looks whether trouble is over.
+    void look() {
+        if (!trouble.isEmpty() && informer.isWatching()) {
+            LOGGER.atInfo().log("{} can be read again", resource());
+            trouble = "";
+        }
+    }
+
+    private String resource() {
+        return kind.group().isEmpty() ? KubeObjects.plural(kind) : KubeObjects.plural(kind) + "." + kind.group();
+    }
+
+    /// Whether the first list is read, or cannot be for now: no use to wait longer.
+    boolean isSettled() {
+        return synced || gone || !trouble.isEmpty();
+    }
+
+    /// What it waits for; empty if it has read all.
+    String waitsFor() {
+        if (synced || gone) {
+            return "";
+        }
+        return resource() + (trouble.isEmpty() ? "" : " (" + trouble + ")");
+    }
+
+    /// Whether the API server does not know the kind any more.
+    boolean isGone() {
+        return gone;
+    }
+
+    /// Ends it and forgets its objects, for the kind is gone.
+    void forget() {
+        close();
+        store.clear();
+    }
+
+    @Override
+    public void close() {
+        informer.stop();
+    }
+}

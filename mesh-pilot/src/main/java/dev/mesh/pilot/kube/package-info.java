@@ -1,0 +1,6 @@
+/// **kube**: a Kubernetes API server as source of configuration, watched. What is kept is what the mesh looks at; the
+/// objects as the API server gave them are let go at once.
+@NullMarked
+package dev.mesh.pilot.kube;
+
+import org.jspecify.annotations.NullMarked;
