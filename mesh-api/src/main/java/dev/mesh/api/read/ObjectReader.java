@@ -3,6 +3,7 @@ package dev.mesh.api.read;
 import dev.mesh.api.finding.Finding;
 import dev.mesh.api.finding.ResourceRef;
 import dev.mesh.api.finding.SourcePosition;
+import dev.mesh.api.meshconfig.MeshConfig;
 import dev.mesh.api.object.MeshObject;
 import dev.mesh.api.object.Metadata;
 import dev.mesh.api.object.PositionIndex;
@@ -253,6 +254,28 @@ public final class ObjectReader {
                 + text(metadata.get("name"));
         var reader = new ObjectReader(place, false);
         reader.object(root, path -> new SourcePosition(path.isEmpty() ? place : place + " " + path, 0, 0), 0);
+        return new ReadResult(reader.objects, reader.findings);
+    }
+
+    /// Reads the settings of a mesh, which are an object without `kind` and `metadata`.
+    ///
+    /// @param ref what they are to be known as
+    /// @param text YAML of Istio's MeshConfig; empty: all defaults
+    public static ReadResult readMeshConfig(ResourceRef ref, String text) {
+        var reader = new ObjectReader(ref.toString(), true);
+        var documents = Documents.of(text);
+        Node root = documents.isEmpty() ? emptyMapping() : documents.getFirst().root();
+        if (root == null || documents.size() > 1) {
+            String problem = root == null ? documents.getFirst().problem() : "more than one document";
+            reader.add(Finding.Code.MALFORMED_YAML, ref, "", problem, new SourcePosition(ref.toString(), 0, 0));
+            return new ReadResult(reader.objects, reader.findings);
+        }
+        Places places = Places.of(ref.toString(), root, 0);
+        var values = new ValueReader((code, path, message) -> reader.add(code, ref, path, message, places.of(path)));
+        Object spec = values.record(SHAPES.ofRecord(MeshConfig.class), root, "");
+        if (spec instanceof MeshConfig read && reader.errors() == 0) {
+            reader.objects.add(new MeshObject(ref, "v1alpha1", Metadata.EMPTY, read, places.of(""), places));
+        }
         return new ReadResult(reader.objects, reader.findings);
     }
 

@@ -70,14 +70,19 @@ final class KindWatch implements AutoCloseable {
             gone = true;
             return false;
         }
-        String now = code == FORBIDDEN
-                ? "not allowed: grant the pilot's service account the verbs get, list and watch on " + resource()
-                : String.valueOf(why.getMessage());
+        String now = reason(why, resource());
         if (!now.equals(trouble)) {
             LOGGER.atWarn().log("{} cannot be read: {}; {}", resource(), now, "what was read stays");
         }
         trouble = now;
         return true;
+    }
+
+    /// Why something cannot be read, in words.
+    static String reason(Throwable why, String what) {
+        return code(why) == FORBIDDEN
+                ? "not allowed: grant the pilot's service account the verbs get, list and watch on " + what
+                : String.valueOf(why.getMessage());
     }
 
     private static int code(Throwable why) {

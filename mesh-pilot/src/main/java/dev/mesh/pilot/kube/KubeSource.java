@@ -29,6 +29,7 @@ public final class KubeSource implements Source {
 
     private final KubeOptions options;
     private final KubernetesClient client;
+    private final MeshConfigWatch meshConfig;
     private final Registry registry;
     private final Runnable onChange;
     private final Map<Kinds.Kind, KindWatch> watches = new LinkedHashMap<>();
@@ -46,19 +47,23 @@ public final class KubeSource implements Source {
         this.registry = registry;
         this.onChange = onChange;
         client = KubeClients.of(options.kubeconfig());
+        meshConfig = new MeshConfigWatch(client, options, registry, onChange, this::settled);
     }
 
     /// Waits for the API server and reads all that it may; returns when there is nothing more to come for now.
     @Override
     public void read() {
         synchronized (lock) {
+            meshConfig.start();
             long lastLook = 0;
             while (!closed) {
                 if (lastLook == 0 || System.nanoTime() - lastLook > LOOK.toNanos()) {
                     look();
                     lastLook = System.nanoTime();
                 }
-                if (unreachable.isEmpty() && watches.values().stream().allMatch(KindWatch::isSettled)) {
+                if (unreachable.isEmpty()
+                        && meshConfig.isSettled()
+                        && watches.values().stream().allMatch(KindWatch::isSettled)) {
                     return;
                 }
                 pause(LOOK.toMillis());
@@ -188,6 +193,9 @@ public final class KubeSource implements Source {
             return unreachable;
         }
         var waits = new ArrayList<String>();
+        if (!meshConfig.waitsFor().isEmpty()) {
+            waits.add(meshConfig.waitsFor());
+        }
         for (KindWatch watch : watching) {
             if (!watch.waitsFor().isEmpty()) {
                 waits.add(watch.waitsFor());
@@ -202,6 +210,7 @@ public final class KubeSource implements Source {
             closed = true;
             lock.notifyAll();
             watches.values().forEach(KindWatch::close);
+            meshConfig.close();
         }
         client.close();
     }

@@ -1,6 +1,7 @@
 package dev.mesh.pilot.push;
 
 import dev.mesh.api.finding.Finding;
+import dev.mesh.api.meshconfig.MeshConfig;
 import dev.mesh.api.networking.Gateway;
 import dev.mesh.api.networking.Sidecar;
 import dev.mesh.api.networking.VirtualService;
@@ -11,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
+import org.jspecify.annotations.Nullable;
 
 /// One immutable snapshot of everything known: the indexes that generators read.
 ///
@@ -22,6 +24,7 @@ import java.util.SortedMap;
 /// @param destinationRules by what they are for
 /// @param gateways oldest first
 /// @param sidecars oldest first
+/// @param mesh settings of the whole mesh; null = all defaults
 /// @param findings about objects as they stand together
 public record PushContext(
         long revision,
@@ -32,6 +35,7 @@ public record PushContext(
         DestinationRules destinationRules,
         List<Rule<Gateway>> gateways,
         List<Rule<Sidecar>> sidecars,
+        @Nullable MeshConfig mesh,
         List<Finding> findings) {
 
     /// An object with its spec.
@@ -76,6 +80,7 @@ public record PushContext(
                 destinationRules,
                 gateways,
                 sidecars,
+                mesh,
                 remarks);
     }
 

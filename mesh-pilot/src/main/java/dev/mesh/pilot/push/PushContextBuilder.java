@@ -2,6 +2,7 @@ package dev.mesh.pilot.push;
 
 import dev.mesh.api.finding.Finding;
 import dev.mesh.api.k8s.Service;
+import dev.mesh.api.meshconfig.MeshConfig;
 import dev.mesh.api.networking.DestinationRule;
 import dev.mesh.api.networking.Gateway;
 import dev.mesh.api.networking.ServiceEntry;
@@ -16,6 +17,7 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /// Objects → [PushContext]. Pure.
 public final class PushContextBuilder {
@@ -25,6 +27,7 @@ public final class PushContextBuilder {
     private final List<PushContext.Rule<Gateway>> gateways = new ArrayList<>();
     private final List<PushContext.Rule<Sidecar>> sidecars = new ArrayList<>();
     private final List<Finding> findings = new ArrayList<>();
+    private @Nullable MeshConfig mesh;
 
     private PushContextBuilder() {}
 
@@ -50,6 +53,7 @@ public final class PushContextBuilder {
                 DestinationRules.of(destinationRules),
                 List.copyOf(gateways),
                 List.copyOf(sidecars),
+                mesh,
                 List.of());
         findings.addAll(Remarks.on(context, destinationRules));
         findings.addAll(workloads.findings());
@@ -62,6 +66,7 @@ public final class PushContextBuilder {
                 context.destinationRules(),
                 context.gateways(),
                 context.sidecars(),
+                mesh,
                 List.copyOf(findings));
     }
 
@@ -74,6 +79,10 @@ public final class PushContextBuilder {
             case VirtualService spec -> virtualServices.add(new PushContext.Rule<>(object, spec));
             case DestinationRule spec -> destinationRules.add(new PushContext.Rule<>(object, spec));
             case Gateway spec -> gateways.add(new PushContext.Rule<>(object, spec));
+            case MeshConfig spec -> {
+                mesh = spec;
+                MeshSettings.remark(object, spec, findings);
+            }
             case Sidecar spec -> sidecars.add(new PushContext.Rule<>(object, spec));
             default -> {
                 if (object.ref().group().endsWith("istio.io")) {

@@ -53,7 +53,9 @@ public record SidecarScope(
                 services,
                 List.copyOf(virtualServices),
                 rule,
-                policy != null && policy.mode() == Sidecar.Mode.REGISTRY_ONLY);
+                policy == null
+                        ? push.mesh() != null && push.mesh().isRegistryOnly()
+                        : policy.mode() == Sidecar.Mode.REGISTRY_ONLY);
     }
 
     // Where an imported virtual service leads to is reachable, imported or not.

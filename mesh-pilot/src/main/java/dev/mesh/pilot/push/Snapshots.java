@@ -19,13 +19,14 @@ public final class Snapshots {
     public PushRequest next(Collection<MeshObject> objects, long since) {
         var rulesNow = new ArrayList<MeshObject>();
         var moving = new ArrayList<MeshObject>();
-        objects.forEach(object -> (Workloads.has(object.spec()) ? moving : rulesNow).add(object));
+        Collection<MeshObject> discovered = MeshSettings.discovered(objects);
+        discovered.forEach(object -> (Workloads.has(object.spec()) ? moving : rulesNow).add(object));
         PushContext before = newest;
         PushContext after;
         if (before != null && same(rules, rulesNow)) {
             after = before.withWorkloads(++revision, Workloads.of(moving));
         } else {
-            after = PushContextBuilder.build(++revision, objects);
+            after = PushContextBuilder.build(++revision, discovered);
         }
         rules = rulesNow;
         newest = after;

@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.mesh.api.k8s.EndpointSlice;
 import dev.mesh.api.k8s.Pod;
+import dev.mesh.api.meshconfig.MeshConfig;
 import dev.mesh.api.networking.VirtualService;
 import dev.mesh.api.object.MeshObject;
 import dev.mesh.api.object.Spec;
@@ -232,6 +233,7 @@ class KubeSourceClusterTest {
                 rules:
                   - {apiGroups: [""], resources: [services, nodes, namespaces], verbs: [get, list, watch]}
                   - {apiGroups: [discovery.k8s.io], resources: [endpointslices], verbs: [get, list, watch]}
+                  - {apiGroups: [""], resources: [configmaps], verbs: [get, list, watch]}
                   - {apiGroups: [networking.istio.io], resources: ["*"], verbs: [get, list, watch]}
                 ---
                 apiVersion: rbac.authorization.k8s.io/v1
@@ -321,6 +323,42 @@ class KubeSourceClusterTest {
                                         .isPresent()))
                         .containsExactly("stays", "comes"));
             }
+        }
+    }
+
+    @Test
+    void theSettingsOfTheMeshAreFollowed() throws IOException {
+        apply(NAMESPACES.formatted("mesh-system"));
+        String settings = """
+                apiVersion: v1
+                kind: ConfigMap
+                metadata: {name: mesh, namespace: mesh-system}
+                data:
+                  mesh: |
+                    outboundTrafficPolicy: {mode: %s}
+                """;
+        apply(settings.formatted("REGISTRY_ONLY"));
+        var registry = new Registry();
+        try (var source = source(server.kubeconfig(), registry)) {
+            source.read();
+            source.start();
+            assertThat(find(registry, MeshConfig.class, "mesh-system", "mesh"))
+                    .hasValueSatisfying(
+                            mesh -> assertThat(mesh.isRegistryOnly()).isTrue());
+
+            apply(settings.formatted("ALLOW_ANY"));
+            await().untilAsserted(() -> assertThat(find(registry, MeshConfig.class, "mesh-system", "mesh"))
+                    .hasValueSatisfying(
+                            mesh -> assertThat(mesh.isRegistryOnly()).isFalse()));
+            apply(settings.formatted("ALLOW_ALL"));
+            await().untilAsserted(() -> assertThat(registry.findings()).isNotEmpty());
+            assertThat(find(registry, MeshConfig.class, "mesh-system", "mesh"))
+                    .as("the last good one stays")
+                    .isPresent();
+
+            delete(settings.formatted("ALLOW_ANY"));
+            await().untilAsserted(() -> assertThat(find(registry, MeshConfig.class, "mesh-system", "mesh"))
+                    .isEmpty());
         }
     }
 }

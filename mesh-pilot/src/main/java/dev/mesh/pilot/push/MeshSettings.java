@@ -1,0 +1,82 @@
+package dev.mesh.pilot.push;
+
+import dev.mesh.api.finding.Finding;
+import dev.mesh.api.k8s.Namespace;
+import dev.mesh.api.meshconfig.MeshConfig;
+import dev.mesh.api.object.MeshObject;
+import java.lang.reflect.RecordComponent;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/// What the settings of the mesh mean for its objects. Pure.
+final class MeshSettings {
+    private static final Set<String> HONOURED = Set.of(
+            "outboundTrafficPolicy", "discoverySelectors", "defaultConfig", "trustDomain", "enablePrometheusMerge");
+
+    private MeshSettings() {}
+
+    /// The objects of the namespaces that the mesh discovers; those without a namespace always.
+    static Collection<MeshObject> discovered(Collection<MeshObject> objects) {
+        List<MeshConfig.LabelSelector> selectors = objects.stream()
+                .filter(object -> object.spec() instanceof MeshConfig)
+                .findFirst()
+                .map(object -> ((MeshConfig) object.spec()).discoverySelectors())
+                .orElse(List.of());
+        if (selectors.isEmpty()) {
+            return objects;
+        }
+        var labels = new HashMap<String, Map<String, String>>();
+        for (MeshObject object : objects) {
+            if (object.spec() instanceof Namespace) {
+                labels.put(object.ref().name(), object.metadata().labels());
+            }
+        }
+        return objects.stream()
+                .filter(object -> object.ref().namespace().isEmpty()
+                        || object.spec() instanceof MeshConfig
+                        || selectors.stream()
+                                .anyMatch(selector -> selector.matches(
+                                        labels.getOrDefault(object.ref().namespace(), Map.of()))))
+                .toList();
+    }
+
+    /// A remark for each setting that says something and is not honoured.
+    static void remark(MeshObject object, MeshConfig settings, List<Finding> findings) {
+        for (RecordComponent component : MeshConfig.class.getRecordComponents()) {
+            String name = component.getName();
+            if (!HONOURED.contains(name) && says(name, value(component, settings))) {
+                findings.add(Remarks.remark(
+                        object, Finding.Code.NOT_HONOURED, name, "is not honoured yet, and has no effect"));
+            }
+        }
+        var outbound = settings.outboundTrafficPolicy();
+        if (outbound != null && outbound.mode() == MeshConfig.Mode.ALLOW_ANY_DYNAMIC_DNS) {
+            findings.add(Remarks.remark(
+                    object,
+                    Finding.Code.NOT_HONOURED,
+                    "outboundTrafficPolicy.mode",
+                    "ALLOW_ANY_DYNAMIC_DNS is not honoured yet: taken for ALLOW_ANY"));
+        }
+    }
+
+    private static boolean says(String name, @Nullable Object value) {
+        return switch (name) {
+            // What these say is what is done.
+            case "accessLogFile" -> value != null && !value.equals("/dev/stdout");
+            case "rootNamespace" -> value != null && !value.equals(PushContext.ROOT_NAMESPACE);
+            default -> value != null;
+        };
+    }
+
+    private static @Nullable Object value(RecordComponent component, MeshConfig settings) {
+        try {
+            return component.getAccessor().invoke(settings);
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException(component + " cannot be read", e);
+        }
+    }
+}
