@@ -16,6 +16,7 @@ class RoomsTest {
     private static final List<String> ROOMS = List.of(
             "model",
             "inject",
+            "kubeconfig",
             "registry",
             "folder",
             "kube",
