@@ -45,7 +45,7 @@ public class PilotApplication {
         application.setLogStartupInfo(false);
         application.setDefaultProperties(Map.ofEntries(
                 // The kubelet and Prometheus come from outside; what is not for them, the guard keeps to loopback.
-                Map.entry("server.address", properties.isOnKubernetes() ? "::" : "127.0.0.1"),
+                Map.entry("server.address", properties.isOnKubernetes() ? "0.0.0.0" : "127.0.0.1"),
                 Map.entry("server.port", Integer.toString(properties.httpPort())),
                 Map.entry("management.endpoints.web.base-path", "/"),
                 Map.entry("management.endpoints.web.exposure.include", "health,prometheus,loggers"),
