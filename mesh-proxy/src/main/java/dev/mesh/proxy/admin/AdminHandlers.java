@@ -62,9 +62,9 @@ public final class AdminHandlers {
                 "/drain_listeners",
                 "stop accepting, and let connections end",
                 List.of(
-                        "graceful: only tell connections to end; go on accepting until the process ends",
+                        "graceful: tell connections to end, and go on accepting for the drain time",
                         "inboundonly: only listeners for inbound traffic",
-                        "skip_exit: the same as graceful"),
+                        "skip_exit: with graceful, go on accepting after it, too"),
                 server::drainListeners);
         get(
                 "/explain",
@@ -74,7 +74,11 @@ public final class AdminHandlers {
                         "method, authority, source, listener, inbound=true: of the request",
                         "headers: name: value, one a line"),
                 query -> ExplainHandler.explain(view, query));
-        post("/healthcheck/fail", "answer /ready with 503 from now on", List.of(), server::failHealthCheck);
+        post(
+                "/healthcheck/fail",
+                "answer /ready with 503 from now on, and tell connections to end",
+                List.of(),
+                server::failHealthCheck);
         post("/healthcheck/ok", "take that back", List.of(), server::passHealthCheck);
         get("/help", "print out list of admin commands", List.of(), query -> Reply.text(help()));
         get("/hot_restart_version", "there is no hot restart", List.of(), query -> Reply.text("disabled"));

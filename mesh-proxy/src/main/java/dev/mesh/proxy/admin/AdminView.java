@@ -34,11 +34,12 @@ public interface AdminView {
 
     long uptimeSeconds();
 
-    /// @param graceful whether listeners go on accepting, and only tell their connections to end
+    /// @param graceful whether listeners go on accepting for the drain time, and only tell their connections to end
     /// @param inboundOnly whether only listeners for inbound traffic are meant
-    void drain(boolean graceful, boolean inboundOnly);
+    /// @param stay whether listeners are not closed when the drain time is over
+    void drain(boolean graceful, boolean inboundOnly, boolean stay);
 
-    /// @param failed whether `/ready` is to say that the proxy drains, whatever else it does
+    /// @param failed whether `/ready` is to say that the proxy drains, and connections are told to end
     void failHealthCheck(boolean failed);
 
     void quit();

@@ -102,8 +102,12 @@ final class ServerHandler {
     }
 
     Reply drainListeners(Map<String, String> query) {
-        boolean graceful = query.containsKey("graceful") || query.containsKey("skip_exit");
-        view.drain(graceful, query.containsKey("inboundonly"));
+        boolean graceful = query.containsKey("graceful");
+        boolean stay = query.containsKey("skip_exit");
+        if (stay && !graceful) {
+            return Reply.wrong("skip_exit requires graceful");
+        }
+        view.drain(graceful, query.containsKey("inboundonly"), stay);
         return Reply.text("OK\n");
     }
 

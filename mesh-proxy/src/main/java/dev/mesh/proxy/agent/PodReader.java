@@ -124,7 +124,8 @@ public final class PodReader {
         var ending = new PodSettings.Ending(
                 span("TERMINATION_DRAIN_DURATION_SECONDS", config.terminationDrainDuration()),
                 flag("EXIT_ON_ZERO_ACTIVE_CONNECTIONS"),
-                span("MINIMUM_DRAIN_DURATION", Duration.ofSeconds(5)));
+                span("MINIMUM_DRAIN_DURATION", Duration.ofSeconds(5)),
+                config.drainDuration());
         Struct.Builder metadata = metadata(name, namespace, addresses, labels, annotations, ports, config, mode);
         if (!mistakes.isEmpty()) {
             throw new ConfigRejected(mistakes);

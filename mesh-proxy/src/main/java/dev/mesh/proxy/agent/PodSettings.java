@@ -64,5 +64,6 @@ public record PodSettings(
     ///
     /// @param drain how long connections are served on after SIGTERM
     /// @param untilIdle instead until there are no more connections, but not before `least`
-    public record Ending(Duration drain, boolean untilIdle, Duration least) {}
+    /// @param listeners how long a graceful drain of listeners takes until they close
+    public record Ending(Duration drain, boolean untilIdle, Duration least, Duration listeners) {}
 }

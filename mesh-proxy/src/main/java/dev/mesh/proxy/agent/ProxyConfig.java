@@ -27,6 +27,7 @@ record ProxyConfig(
         @Nullable Integer concurrency,
         String serviceCluster,
         String interceptionMode,
+        Duration drainDuration,
         Duration terminationDrainDuration,
         int statusPort,
         int proxyAdminPort,
@@ -42,7 +43,6 @@ record ProxyConfig(
             Set.of("holdApplicationUntilProxyStarts", "image", "gatewayTopology", "meshId", "configPath", "binaryPath");
     /// Known to Istio, and without effect here.
     private static final Set<String> NOT_HONOURED = Set.of(
-            "drainDuration",
             "tracing",
             "tracingServiceName",
             "envoyAccessLogService",
@@ -184,6 +184,7 @@ record ProxyConfig(
                 fields.number("concurrency", 999),
                 fields.text("serviceCluster", ""),
                 fields.text("interceptionMode", "REDIRECT"),
+                fields.span("drainDuration", Duration.ofSeconds(45)),
                 fields.span("terminationDrainDuration", Duration.ofSeconds(5)),
                 fields.port("statusPort", Ports.AGENT),
                 fields.port("proxyAdminPort", Ports.ADMIN),

@@ -1,6 +1,7 @@
 package dev.mesh.proxy.boot;
 
 import dev.mesh.proxy.admin.LogControl;
+import dev.mesh.proxy.agent.AgentCommand;
 import dev.mesh.proxy.agent.PodReader;
 import dev.mesh.proxy.filter.ConfigRejected;
 import dev.mesh.proxy.intercept.InterceptCommand;
@@ -10,6 +11,7 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -23,12 +25,14 @@ public final class MeshProxy {
               --config-yaml TEXT          a bootstrap given directly
               --mode serve|validate       validate checks the bootstrap and binds nothing (default: serve)
               --concurrency N             event loops (default: the number of processors)
+              --drain-time-s SECONDS      of a graceful drain, until listeners close (default: 600)
               --service-node ID           overrides node.id
               --service-cluster NAME      overrides node.cluster
               --admin-address-path FILE   writes the admin endpoint's address there
               --log-level LEVEL           trace, debug, info, warning, error, off (default: info)
               --version, --help
                    mesh-proxy proxy sidecar|router [options]   runs in a pod, by its environment (--help says more)
+                   mesh-proxy wait, mesh-proxy drain           for hooks of a pod (--help says more)
                    mesh-proxy iptables [options]        captures this pod's traffic (--help says more)
                    mesh-proxy clean-iptables [options]  takes that away
             """;
@@ -42,6 +46,7 @@ public final class MeshProxy {
     static int run(String[] args, PrintStream out, PrintStream err) throws IOException {
         List<String> rest = args.length == 0 ? List.of() : List.of(args).subList(1, args.length);
         return switch (args.length == 0 ? "" : args[0]) {
+            case "wait", "drain" -> AgentCommand.run(args[0], rest, System.getenv(), out, err);
             case "proxy" -> PodCommand.run(rest, System.getenv(), PodReader.Source.MACHINE, out, err);
             case "iptables", "clean-iptables" -> InterceptCommand.run(args[0], rest, out, err);
             default -> proxies(args, out, err);
@@ -134,7 +139,7 @@ public final class MeshProxy {
         }));
         try {
             for (BootstrapFile file : bootstraps) {
-                var proxy = new ProxyProcess(file.bootstrap(), loops);
+                var proxy = new ProxyProcess(file.bootstrap(), loops, ProxyProcess.Access.none(), options.drainTime);
                 proxies.add(proxy);
                 start(proxy, file);
             }
@@ -162,6 +167,7 @@ public final class MeshProxy {
         private boolean help;
         private boolean version;
         private int concurrency = Runtime.getRuntime().availableProcessors();
+        private Duration drainTime = ProxyProcess.DRAIN_TIME;
         private String serviceNode = "";
         private String serviceCluster = "";
         private String logLevel = "info";
@@ -213,6 +219,12 @@ public final class MeshProxy {
                         throw new ConfigRejected("--concurrency: \"" + value + "\" (expected: 1-999)");
                     }
                     concurrency = Integer.parseInt(value);
+                }
+                case "--drain-time-s" -> {
+                    if (!value.matches("[0-9]{1,6}")) {
+                        throw new ConfigRejected("--drain-time-s: \"" + value + "\" (expected: 0-999999)");
+                    }
+                    drainTime = Duration.ofSeconds(Long.parseLong(value));
                 }
                 case "--service-node" -> serviceNode = value;
                 case "--service-cluster" -> serviceCluster = value;

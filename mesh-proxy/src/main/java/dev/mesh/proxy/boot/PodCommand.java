@@ -11,6 +11,7 @@ import java.io.PrintStream;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -82,15 +83,25 @@ final class PodCommand {
 
     private static int serve(PodSettings settings, PrintStream err) {
         PodProxy proxy;
+        var failed = new AtomicBoolean();
         try {
             proxy = new PodProxy(settings);
-            Runtime.getRuntime().addShutdownHook(new Thread(proxy::end));
+            Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+                if (failed.get()) {
+                    proxy.close();
+                } else {
+                    proxy.end();
+                    // An end that was asked for, by SIGTERM too, is no failure.
+                    Runtime.getRuntime().halt(0);
+                }
+            }));
             proxy.start();
         } catch (ConfigRejected e) {
+            failed.set(true);
             e.reasons().forEach(reason -> err.println("mesh-proxy: " + reason));
             return 1;
         }
-        proxy.quit().join();
+        proxy.asked().join();
         return 0;
     }
 

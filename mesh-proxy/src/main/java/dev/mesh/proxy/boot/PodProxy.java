@@ -1,6 +1,9 @@
 package dev.mesh.proxy.boot;
 
+import dev.mesh.proxy.admin.AdminHandlers;
+import dev.mesh.proxy.admin.AdminView;
 import dev.mesh.proxy.agent.PodBootstrap;
+import dev.mesh.proxy.agent.PodEndpoints;
 import dev.mesh.proxy.agent.PodSettings;
 import dev.mesh.proxy.filter.ConfigRejected;
 import dev.mesh.proxy.identity.GrpcAuthority;
@@ -13,22 +16,48 @@ import dev.mesh.proxy.tls.Secrets;
 import dev.mesh.proxy.tls.TlsContexts;
 import dev.mesh.proxy.tls.UpstreamTls;
 import dev.mesh.proxy.xds.ControlPlaneChannel;
+import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// A proxy with everything around it that a pod needs: its identity, its own endpoints, its end.
-final class PodProxy implements AutoCloseable {
+///
+/// ```
+/// starting ──certificate, configuration, listeners──▶ ready ──/drain──▶ drained ──SIGTERM──▶ ended
+///                                                       └──SIGTERM──▶ draining ──time, or idle──▶ ended
+/// ```
+final class PodProxy implements AutoCloseable, PodEndpoints.Pod {
+    private static final Logger LOGGER = LoggerFactory.getLogger(PodProxy.class);
+    private static final Duration LOOK = Duration.ofMillis(100);
+
+    private final PodSettings settings;
+    private final boolean sidecar;
+    private final long started = System.nanoTime();
+    private final AtomicBoolean drained = new AtomicBoolean();
+    private final AtomicBoolean ended = new AtomicBoolean();
     private final Loops loops;
     private final FileSecrets files = new FileSecrets();
     private final @Nullable WorkloadIdentity identity;
     private final ProxyProcess proxy;
+    private @Nullable PodEndpoints endpoints;
+    private volatile boolean wasReady;
 
     /// @throws ConfigRejected with every reason why it cannot be made
     PodProxy(PodSettings settings) throws ConfigRejected {
+        this.settings = settings;
+        sidecar = settings.bootstrap().getNode().getId().startsWith("sidecar~");
         loops = new Loops(
                 settings.concurrency() == 0 ? Runtime.getRuntime().availableProcessors() : settings.concurrency());
         PodSettings.Identity asked = settings.identity();
@@ -38,7 +67,8 @@ final class PodProxy implements AutoCloseable {
                 ? new ProxyProcess.Access(files, null, CompletableFuture.completedFuture(null))
                 : new ProxyProcess.Access(
                         own, new PodToken(asked.token(), asked.clusterId(), own::isValid), own.first());
-        proxy = new ProxyProcess(settings.bootstrap(), loops, access);
+        proxy = new ProxyProcess(
+                settings.bootstrap(), loops, access, settings.ending().listeners());
     }
 
     /// Secrets that a proxy with these settings will have, for checks.
@@ -69,6 +99,12 @@ final class PodProxy implements AutoCloseable {
 
     /// @throws ConfigRejected with every reason why it cannot start
     void start() throws ConfigRejected {
+        // First, so that whoever asks hears what is waited for.
+        try {
+            endpoints = PodEndpoints.start(settings, this);
+        } catch (IOException e) {
+            throw new ConfigRejected(String.valueOf(e.getMessage()));
+        }
         WorkloadIdentity own = identity;
         if (own != null) {
             own.start();
@@ -132,8 +168,13 @@ final class PodProxy implements AutoCloseable {
     }
 
     /// Completes when somebody asked the proxy to quit.
-    CompletableFuture<Void> quit() {
+    CompletableFuture<Void> asked() {
         return proxy.quit();
+    }
+
+    @Override
+    public void quit() {
+        proxy.quit().complete(null);
     }
 
     /// Why this workload has no certificate, as a sentence; empty if it has one, or needs none.
@@ -146,18 +187,142 @@ final class PodProxy implements AutoCloseable {
         return proxy;
     }
 
-    /// Ends in order.
-    void end() {
-        close();
+    /// The pod's own endpoints; null before [#start].
+    @Nullable
+    PodEndpoints endpoints() {
+        return endpoints;
+    }
+
+    // ---- what the endpoints ask ----
+
+    @Override
+    public String unready() {
+        if (drained.get() || ended.get()) {
+            return "draining";
+        }
+        if (proxy.healthCheckFailed()) {
+            return "failed on purpose (/healthcheck/fail)";
+        }
+        if (wasReady) {
+            return ""; // what runs goes on without its pilot
+        }
+        String why = starting();
+        if (why.isEmpty()) {
+            wasReady = true;
+            LOGGER.atInfo()
+                    .addKeyValue("afterMillis", (System.nanoTime() - started) / 1_000_000)
+                    .log("ready");
+        }
+        return why;
+    }
+
+    private String starting() {
+        String certificate = problem();
+        if (!certificate.isEmpty()) {
+            return certificate;
+        }
+        if (proxy.state() != AdminView.State.LIVE) {
+            String control = proxy.controlPlaneProblem();
+            return "no configuration yet: " + (control.isEmpty() ? "listeners wait for their routes" : control);
+        }
+        var bound = proxy.bound().values().stream()
+                .flatMap(List::stream)
+                .map(InetSocketAddress::getPort)
+                .toList();
+        for (int port : settings.interceptedPorts()) {
+            if (!bound.contains(port)) {
+                return "nothing listens on port " + port
+                        + ", where intercepted traffic arrives (the control plane has sent no such listener, or it was"
+                        + " refused: GET /config_dump of the admin endpoint says why)";
+            }
+        }
+        return "";
     }
 
     @Override
-    public void close() {
+    public AdminHandlers admin() {
+        return proxy.adminHandlers();
+    }
+
+    @Override
+    public String agentMetrics() {
+        WorkloadIdentity own = identity;
+        if (own == null) {
+            return "";
+        }
+        Instant ends = own.ends();
+        long left = ends == null
+                ? 0
+                : Math.max(0, Duration.between(Instant.now(), ends).toSeconds());
+        return """
+                # TYPE istio_agent_cert_expiry_seconds gauge
+                istio_agent_cert_expiry_seconds{resource_name="default"} %d
+                # TYPE istio_agent_num_outgoing_requests counter
+                istio_agent_num_outgoing_requests{request_type="csr"} %d
+                # TYPE istio_agent_num_failed_outgoing_requests counter
+                istio_agent_num_failed_outgoing_requests{request_type="csr"} %d
+                """.formatted(left, own.requests(), own.failures());
+    }
+
+    @Override
+    public void drain() {
+        if (drained.compareAndSet(false, true)) {
+            LOGGER.atInfo().log("draining: not ready any more, connections are told to end, requests are served on");
+            // The application's own calls go out until it has ended.
+            proxy.drain(true, sidecar, true);
+        }
+    }
+
+    // ---- the end ----
+
+    /// Ends in order: what is under way has the drain time, unless [#drain] gave it before. Blocks until it is done; a
+    /// second call returns at once.
+    void end() {
+        if (!ended.compareAndSet(false, true)) {
+            return;
+        }
+        if (!drained.get()) {
+            drain();
+            PodSettings.Ending ending = settings.ending();
+            Duration least = ending.untilIdle() ? ending.least() : ending.drain();
+            LOGGER.atInfo()
+                    .addKeyValue("connections", proxy.connections())
+                    .addKeyValue("least", least)
+                    .addKeyValue("untilIdle", ending.untilIdle())
+                    .log("ending");
+            long deadline = System.nanoTime() + least.toNanos();
+            pause(() -> System.nanoTime() - deadline >= 0);
+            if (ending.untilIdle()) {
+                pause(() -> proxy.connections() == 0);
+            }
+        }
+        shutDown();
+    }
+
+    private static void pause(BooleanSupplier until) {
+        while (!until.getAsBoolean()) {
+            LockSupport.parkNanos(LOOK.toNanos());
+        }
+    }
+
+    private void shutDown() {
         WorkloadIdentity own = identity;
         if (own != null) {
             own.close();
         }
-        proxy.close();
+        proxy.close(Duration.ZERO);
+        PodEndpoints serving = endpoints;
+        if (serving != null) {
+            serving.close();
+        }
         loops.close();
+    }
+
+    /// Ends at once.
+    @Override
+    public void close() {
+        if (ended.compareAndSet(false, true)) {
+            shutDown();
+        }
     }
 }

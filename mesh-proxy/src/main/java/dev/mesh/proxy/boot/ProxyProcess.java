@@ -37,6 +37,7 @@ import io.grpc.CallCredentials;
 import io.grpc.ManagedChannel;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -65,6 +66,9 @@ public final class ProxyProcess implements AutoCloseable {
         }
     }
 
+    /// Envoy's `--drain-time-s`.
+    static final Duration DRAIN_TIME = Duration.ofMinutes(10);
+
     private final Bootstrap bootstrap;
     private final Access access;
     private final StatsStore stats = new StatsStore();
@@ -75,22 +79,25 @@ public final class ProxyProcess implements AutoCloseable {
     private final Loader loader;
     private final CompletableFuture<Void> quit = new CompletableFuture<>();
     private final long started = System.nanoTime();
+    private final Duration drainTime;
     private volatile AdminView.State state = AdminView.State.PRE_INITIALIZING;
     private volatile boolean healthCheckFailed;
     private @Nullable ManagedChannel channel;
-    private @Nullable AdsClient ads;
+    private volatile @Nullable AdsClient ads;
     private volatile @Nullable SessionClient session;
     private @Nullable AdminServer admin;
     private boolean heardListeners; // configuration thread
 
     /// @param loops shared, not closed by this
     public ProxyProcess(Bootstrap bootstrap, Loops loops) {
-        this(bootstrap, loops, Access.none());
+        this(bootstrap, loops, Access.none(), DRAIN_TIME);
     }
 
     /// @param loops shared, not closed by this
-    public ProxyProcess(Bootstrap bootstrap, Loops loops, Access access) {
+    /// @param drainTime how long connections are told to end before listeners are closed
+    public ProxyProcess(Bootstrap bootstrap, Loops loops, Access access, Duration drainTime) {
         this.bootstrap = bootstrap;
+        this.drainTime = drainTime;
         this.access = access;
         String id = bootstrap.getNode().getId();
         thread = Executors.newSingleThreadScheduledExecutor(
@@ -378,6 +385,32 @@ public final class ProxyProcess implements AutoCloseable {
         return quit;
     }
 
+    /// @param graceful whether listeners go on accepting for the drain time, while connections are told to end
+    /// @param inboundOnly whether only listeners for inbound traffic are meant
+    /// @param stay whether listeners are not closed after a graceful drain
+    public void drain(boolean graceful, boolean inboundOnly, boolean stay) {
+        listeners.drain(graceful, inboundOnly);
+        if (graceful && !stay) {
+            thread.schedule(() -> listeners.drain(false, inboundOnly), drainTime.toMillis(), TimeUnit.MILLISECONDS);
+        }
+    }
+
+    /// How many connections of clients are open.
+    public int connections() {
+        return listeners.connections();
+    }
+
+    /// Whether `/healthcheck/fail` was asked for, and not taken back.
+    public boolean healthCheckFailed() {
+        return healthCheckFailed;
+    }
+
+    /// Why nothing comes from the control plane; empty if something does, or none is asked.
+    public String controlPlaneProblem() {
+        AdsClient client = ads;
+        return client == null ? "" : client.problem();
+    }
+
     /// Stops accepting and lets what is under way end.
     public void drain() {
         state = AdminView.State.DRAINING;
@@ -386,16 +419,22 @@ public final class ProxyProcess implements AutoCloseable {
 
     @Override
     public void close() {
+        close(Duration.ofSeconds(5));
+    }
+
+    /// @param patience how long connections have to end
+    public void close(Duration patience) {
         state = AdminView.State.DRAINING;
-        if (ads != null) {
-            ads.stop();
+        AdsClient client = ads;
+        if (client != null) {
+            client.stop();
         }
         SessionClient second = session;
         if (second != null) {
             second.stop();
         }
         listeners.drain();
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(5);
+        long deadline = System.nanoTime() + patience.toNanos();
         while (listeners.connections() > 0 && System.nanoTime() < deadline) {
             java.util.concurrent.locks.LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20));
         }
@@ -457,13 +496,14 @@ public final class ProxyProcess implements AutoCloseable {
         }
 
         @Override
-        public void drain(boolean graceful, boolean inboundOnly) {
-            listeners.drain(graceful, inboundOnly);
+        public void drain(boolean graceful, boolean inboundOnly, boolean stay) {
+            ProxyProcess.this.drain(graceful, inboundOnly, stay);
         }
 
         @Override
         public void failHealthCheck(boolean failed) {
             healthCheckFailed = failed;
+            listeners.failHealth(failed);
         }
 
         @Override

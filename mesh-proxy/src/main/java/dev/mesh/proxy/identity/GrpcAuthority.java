@@ -121,7 +121,7 @@ public final class GrpcAuthority implements CertificateAuthority {
             if (cause.getMessage() != null) {
                 words = cause.getMessage();
             }
-            if (words.contains("verification error") || words.contains("SAN matcher")) {
+            if (TlsFailure.isVerdict(cause)) {
                 break;
             }
         }

@@ -42,6 +42,7 @@ public final class ListenerManager {
     private final Scope stats;
     private final AtomicLong connectionIds = new AtomicLong();
     private final Map<String, Active> active = new LinkedHashMap<>();
+    private boolean healthFailed;
     private final Counter added;
     private final Counter modified;
     private final Counter removed;
@@ -50,6 +51,7 @@ public final class ListenerManager {
     /// A listener that is bound.
     private static final class Active {
         private volatile ListenerSpec spec;
+        private boolean drained; // by a drain, which is for good
         private final List<Channel> sockets = new ArrayList<>();
         private final AtomicInteger connections = new AtomicInteger();
         private final Scope scope;
@@ -79,6 +81,9 @@ public final class ListenerManager {
             ListenerSpec old = existing.spec;
             existing.spec = spec;
             old.drain().start();
+            if (healthFailed || existing.drained) {
+                spec.drain().start();
+            }
             modified.inc();
             return null;
         }
@@ -92,6 +97,9 @@ public final class ListenerManager {
             return problem;
         }
         active.put(spec.name(), fresh);
+        if (healthFailed) {
+            spec.drain().start();
+        }
         if (existing != null) {
             existing.spec.drain().start();
             close(existing);
@@ -125,9 +133,23 @@ public final class ListenerManager {
         for (Active listener : active.values()) {
             if (!inboundOnly || listener.spec.direction() == BindContext.Direction.INBOUND) {
                 listener.spec.drain().start();
+                listener.drained = true;
                 if (!graceful) {
                     close(listener);
                 }
+            }
+        }
+    }
+
+    /// Whether connections, the new ones too, are told to end after a request, as while a health check of the proxy is
+    /// failed on purpose; listeners go on accepting.
+    public synchronized void failHealth(boolean failed) {
+        healthFailed = failed;
+        for (Active listener : active.values()) {
+            if (failed) {
+                listener.spec.drain().start();
+            } else if (!listener.drained) {
+                listener.spec = listener.spec.undrained();
             }
         }
     }

@@ -33,6 +33,24 @@ public record ListenerSpec(
         Inspected inspection,
         Drain drain) {
 
+    /// The same, whose connections have not been told to go.
+    ListenerSpec undrained() {
+        return new ListenerSpec(
+                name,
+                statPrefix,
+                addresses,
+                reusePort,
+                backlog,
+                bufferLimit,
+                maxConnections,
+                table,
+                chains,
+                otherwise,
+                direction,
+                inspection,
+                new Drain());
+    }
+
     /// One filter chain.
     ///
     /// @param tls null = plaintext

@@ -61,6 +61,11 @@ public record TlsFailure(Kind kind, String reason) {
             Map.entry("SSLV3_ALERT_CERTIFICATE_EXPIRED", 1045),
             Map.entry("SSLV3_ALERT_CERTIFICATE_UNKNOWN", 1046));
 
+    /// Whether this is what was found wrong with a certificate: what caused it says less.
+    public static boolean isVerdict(Throwable failure) {
+        return failure instanceof PeerVerifier.Refused;
+    }
+
     /// @return null if the failure is none of TLS
     public static @Nullable TlsFailure of(Throwable failure) {
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {

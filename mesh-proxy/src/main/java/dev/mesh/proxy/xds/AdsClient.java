@@ -9,6 +9,7 @@ import dev.mesh.proxy.stats.Gauge;
 import dev.mesh.proxy.stats.Scope;
 import io.envoyproxy.envoy.config.core.v3.Node;
 import io.grpc.Channel;
+import io.grpc.ManagedChannel;
 import io.grpc.stub.StreamObserver;
 import java.util.List;
 import java.util.Set;
@@ -80,13 +81,14 @@ public final class AdsClient {
                     hand(() -> {
                         attempt = 0;
                         connectedState.set(1);
+                        problem = "";
                         action.accept(response);
                     });
                 }
 
                 @Override
                 public void onError(Throwable problem) {
-                    hand(() -> lost(String.valueOf(problem.getMessage())));
+                    hand(() -> lost(ControlPlaneChannel.reason(problem)));
                 }
 
                 @Override
@@ -137,6 +139,7 @@ public final class AdsClient {
     private @Nullable AdsStream stream;
     private int attempt;
     private boolean stopped;
+    private volatile String problem = "the control plane was not asked yet";
 
     /// @param node as in the bootstrap; what this client can do is added here
     /// @param thread the configuration thread
@@ -186,6 +189,11 @@ public final class AdsClient {
         });
     }
 
+    /// Why there is no stream that has brought something; empty if there is one. Any thread.
+    public String problem() {
+        return problem;
+    }
+
     /// Tells the control plane what is wanted now that was not before, or no more.
     public void updateSubscriptions() {
         AdsStream open = stream;
@@ -201,6 +209,13 @@ public final class AdsClient {
         handler.onStreamOpened();
         var events = new Events();
         current = events;
+        if (problem.isEmpty() || attempt == 0) {
+            problem = "the control plane has not answered yet";
+        }
+        // The pauses are ours: gRPC's own grow to two minutes.
+        if (channel instanceof ManagedChannel managed) {
+            managed.resetConnectBackoff();
+        }
         stream = switch (dialect) {
             case DELTA -> new DeltaStream(channel, node, handler, events, known);
             case SOTW -> new SotwStream(channel, node, handler, events, known);
@@ -209,6 +224,7 @@ public final class AdsClient {
 
     // Full jitter: a control plane that comes back is not met by everybody at once.
     private void lost(String reason) {
+        problem = "no stream to the control plane: " + reason;
         current = null;
         stream = null;
         connectedState.set(0);

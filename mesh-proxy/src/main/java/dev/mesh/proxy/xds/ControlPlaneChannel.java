@@ -1,5 +1,6 @@
 package dev.mesh.proxy.xds;
 
+import dev.mesh.proxy.tls.TlsFailure;
 import dev.mesh.proxy.tls.UpstreamTls;
 import io.grpc.CallCredentials;
 import io.grpc.ClientInterceptor;
@@ -65,6 +66,21 @@ public final class ControlPlaneChannel {
             }
         }
         return builder.build();
+    }
+
+    /// Why a call failed: what gRPC says, and the innermost reason that a person has a use for.
+    public static String reason(Throwable failure) {
+        String words = String.valueOf(failure.getMessage());
+        String last = "";
+        for (Throwable cause = failure.getCause(); cause != null; cause = cause.getCause()) {
+            if (cause.getMessage() != null) {
+                last = cause.getMessage();
+            }
+            if (TlsFailure.isVerdict(cause)) {
+                break;
+            }
+        }
+        return last.isEmpty() || words.contains(last) ? words : words + ": " + last;
     }
 
     private static ClientInterceptor with(CallCredentials credentials) {

@@ -33,7 +33,6 @@ final class DeltaStream implements AdsStream {
         this.events = events;
         this.known = known;
         requests = AggregatedDiscoveryServiceGrpc.newStub(channel)
-                .withWaitForReady()
                 .deltaAggregatedResources(events.observer(this::onResponse));
         for (XdsType type : List.of(XdsType.CLUSTER, XdsType.LISTENER, XdsType.PUSH_COMMIT)) {
             subscribeAll(type);

@@ -47,7 +47,6 @@ final class SotwStream implements AdsStream {
         this.events = events;
         this.known = known;
         requests = AggregatedDiscoveryServiceGrpc.newStub(channel)
-                .withWaitForReady()
                 .streamAggregatedResources(events.observer(this::onResponse));
         requests.onNext(request(XdsType.CLUSTER).build());
         requests.onNext(request(XdsType.LISTENER).build());

@@ -134,7 +134,8 @@ class SecretsTest {
         var proxy = new ProxyProcess(
                 BootstrapReader.parse("test", bootstrap),
                 loops,
-                new ProxyProcess.Access(secrets, null, CompletableFuture.completedFuture(null)));
+                new ProxyProcess.Access(secrets, null, CompletableFuture.completedFuture(null)),
+                ProxyProcess.DRAIN_TIME);
         started = proxy;
         proxy.start();
         return proxy;
