@@ -25,6 +25,7 @@ class RoomsTest {
             "render",
             "serve",
             "session",
+            "ca",
             "admin",
             "boot");
     private static final JavaClasses CLASSES = new ClassFileImporter()
@@ -81,7 +82,7 @@ class RoomsTest {
     @Test
     void theKubernetesClientIsForThoseWhoSpeakToTheApiServer() {
         noClasses()
-                .that(not(resideInAnyPackage(rooms(List.of("kubeconfig", "kube", "webhook", "boot")))))
+                .that(not(resideInAnyPackage(rooms(List.of("kubeconfig", "kube", "ca", "webhook", "boot")))))
                 .should()
                 .dependOnClassesThat(resideInAPackage("io.fabric8.."))
                 .check(CLASSES);
@@ -90,7 +91,7 @@ class RoomsTest {
     @Test
     void grpcIsForThoseWhoServe() {
         noClasses()
-                .that(not(resideInAnyPackage(rooms(List.of("serve", "session", "boot")))))
+                .that(not(resideInAnyPackage(rooms(List.of("serve", "session", "ca", "boot")))))
                 .should()
                 .dependOnClassesThat(resideInAPackage("io.grpc.."))
                 .check(CLASSES);

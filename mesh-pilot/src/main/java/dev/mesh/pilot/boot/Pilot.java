@@ -15,6 +15,7 @@ import dev.mesh.pilot.serve.AdsService;
 import dev.mesh.pilot.serve.PushObserver;
 import dev.mesh.pilot.session.MeshQueries;
 import dev.mesh.pilot.session.ProxySessions;
+import io.grpc.BindableService;
 import io.grpc.Server;
 import io.grpc.netty.NettyServerBuilder;
 import java.io.IOException;
@@ -25,6 +26,7 @@ import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -54,6 +56,7 @@ public final class Pilot implements AutoCloseable {
     private final Set<Finding> known = new HashSet<>();
     private volatile @Nullable PushContext newest;
     private volatile boolean serving;
+    private volatile AutoCloseable further = () -> {};
 
     /// @param from where configuration comes from
     /// @param xdsPort on loopback, 0 = any
@@ -70,12 +73,26 @@ public final class Pilot implements AutoCloseable {
                 .build();
     }
 
-    /// Reads everything there is, then serves.
+    /// Serves a pilot on further ports.
+    @FunctionalInterface
+    interface Further {
+        /// @return what the pilot closes when it ends
+        /// @throws IOException with a sentence
+        AutoCloseable serve(Pilot pilot) throws IOException;
+    }
+
+    /// Reads everything there is, then serves on loopback.
     public void start() throws IOException {
+        start(pilot -> () -> {});
+    }
+
+    /// Reads everything there is, then serves on loopback and whatever `more` opens. It is ready after that.
+    void start(Further more) throws IOException {
         source.read();
         snapshot();
         source.start();
         server.start();
+        further = more.serve(this);
         serving = true;
         LOGGER.atInfo()
                 .addKeyValue("xds", "127.0.0.1:" + server.getPort())
@@ -89,7 +106,17 @@ public final class Pilot implements AutoCloseable {
         if (!source.isEmpty()) {
             return source;
         }
-        return serving ? "" : "the first snapshot";
+        return serving ? "" : "the first snapshot and the ports that it is served on";
+    }
+
+    /// What proxies are served, to be put on a port that demands an identity.
+    List<BindableService> forProxies() {
+        return List.of(ads, sessions);
+    }
+
+    /// Where calls are served: a virtual thread each.
+    Executor executor() {
+        return pushes;
     }
 
     public int xdsPort() {
@@ -160,6 +187,11 @@ public final class Pilot implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
+        try {
+            further.close();
+        } catch (Exception e) {
+            LOGGER.atWarn().setCause(e).log("while stopping");
+        }
         source.close();
         server.shutdownNow();
         snapshotThread.shutdownNow();

@@ -1,6 +1,7 @@
 package dev.mesh.pilot.boot;
 
 import dev.mesh.api.finding.Finding;
+import dev.mesh.api.meshconfig.MeshConfig;
 import dev.mesh.api.object.MeshObject;
 import dev.mesh.pilot.admin.DebugEndpoints;
 import dev.mesh.pilot.admin.LoopbackGuard;
@@ -93,13 +94,25 @@ public class PilotApplication {
     }
 
     private static void serve(Pilot pilot, PilotProperties properties) throws IOException {
-        pilot.start();
+        KubeOptions cluster = properties.kubernetes();
+        if (cluster == null) {
+            pilot.start();
+        } else {
+            pilot.start(started -> MeshServers.start(
+                    started, cluster, trustDomain(started), properties.securePort(), properties.webhookPort()));
+        }
         Path file = properties.portFile();
         if (file != null) {
             Path written = Files.writeString(
                     file.resolveSibling(file.getFileName() + ".new"), Integer.toString(pilot.xdsPort()));
             Files.move(written, file);
         }
+    }
+
+    private static String trustDomain(Pilot pilot) {
+        PushContext newest = pilot.newest();
+        MeshConfig mesh = newest == null ? null : newest.mesh();
+        return mesh == null || mesh.trustDomain().isEmpty() ? "cluster.local" : mesh.trustDomain();
     }
 
     @Bean("pilotHealthIndicator")

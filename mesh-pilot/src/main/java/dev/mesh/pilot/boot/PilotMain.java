@@ -1,5 +1,6 @@
 package dev.mesh.pilot.boot;
 
+import dev.mesh.api.meta.Ports;
 import dev.mesh.pilot.folder.FolderSource;
 import dev.mesh.pilot.kube.KubeOptions;
 import dev.mesh.pilot.registry.Registry;
@@ -12,12 +13,11 @@ import java.util.List;
 /// `mesh-pilot --folder DIR` or `mesh-pilot --kubernetes`, and `mesh-pilot render --folder DIR [--node NAME]`,
 /// `mesh-pilot inject --file FILE` and `mesh-pilot check-inject --object KIND/NAME` for `meshctl`.
 public final class PilotMain {
-    private static final int XDS = 15010;
-    private static final int HTTP = 15014;
     private static final String USAGE =
             "usage: mesh-pilot --folder DIR [--xds-port N] [--http-port N] [--port-file FILE]\n"
                     + "       mesh-pilot --kubernetes [--kubeconfig FILE] [--namespace mesh-system] [--revision default]"
-                    + " [--cluster-id Kubernetes] [--domain cluster.local] [--xds-port N] [--http-port N] [--port-file FILE]";
+                    + " [--cluster-id Kubernetes] [--domain cluster.local] [--xds-port N]"
+                    + " [--secure-port N] [--webhook-port N] [--http-port N] [--port-file FILE]";
 
     private PilotMain() {}
 
@@ -38,8 +38,10 @@ public final class PilotMain {
         String revision = environment("REVISION", "default");
         String clusterId = "Kubernetes";
         String domain = "cluster.local";
-        int xdsPort = XDS;
+        int xdsPort = Ports.XDS_PLAINTEXT;
         int httpPort = -1;
+        int securePort = -1;
+        int webhookPort = -1;
         int at = 0;
         while (at < args.length) {
             String option = args[at++];
@@ -58,6 +60,8 @@ public final class PilotMain {
                 case "--port-file" -> portFile = Path.of(value);
                 case "--xds-port" -> xdsPort = port(option, value);
                 case "--http-port" -> httpPort = port(option, value);
+                case "--secure-port" -> securePort = port(option, value);
+                case "--webhook-port" -> webhookPort = port(option, value);
                 default -> fail(option + ": unknown option");
             }
             if (value.isEmpty()) {
@@ -77,8 +81,11 @@ public final class PilotMain {
         KubeOptions cluster = kubernetes ? new KubeOptions(kubeconfig, namespace, revision, clusterId, domain) : null;
         try {
             // A pilot away from its usual port is one of several: it must not fight for the other port either.
-            int http = httpPort >= 0 ? httpPort : xdsPort == XDS ? HTTP : 0;
-            PilotApplication.run(new PilotProperties(folder, cluster, xdsPort, http, portFile));
+            int http = httpPort >= 0 ? httpPort : xdsPort == Ports.XDS_PLAINTEXT ? Ports.PILOT_HTTP : 0;
+            boolean usual = xdsPort == Ports.XDS_PLAINTEXT;
+            int secure = securePort >= 0 ? securePort : usual ? Ports.XDS : 0;
+            int webhooks = webhookPort >= 0 ? webhookPort : usual ? Ports.WEBHOOKS : 0;
+            PilotApplication.run(new PilotProperties(folder, cluster, xdsPort, secure, webhooks, http, portFile));
         } catch (RuntimeException e) {
             Throwable cause = e;
             while (cause.getCause() != null) {

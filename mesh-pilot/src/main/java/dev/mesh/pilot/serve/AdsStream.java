@@ -3,12 +3,14 @@ package dev.mesh.pilot.serve;
 import dev.mesh.api.xds.XdsType;
 import dev.mesh.pilot.generate.Generators;
 import dev.mesh.pilot.generate.ProxyView;
+import dev.mesh.pilot.model.Caller;
 import dev.mesh.pilot.model.ProxyNode;
 import dev.mesh.pilot.push.PushContext;
 import dev.mesh.pilot.push.PushRequest;
 import dev.mesh.pilot.push.PushTarget;
 import io.envoyproxy.envoy.config.core.v3.Node;
 import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.time.Duration;
@@ -36,6 +38,7 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
     private final Semaphore generating;
     private final Set<AdsStream<?, ?>> streams;
     private final Supplier<PushObserver> observer;
+    private final @Nullable Caller caller = Callers.current();
     private final Instant since = Instant.now();
     private final ArrayDeque<R> outgoing = new ArrayDeque<>();
     private String userAgent = "";
@@ -119,7 +122,9 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
                 return false;
             }
             Node written = dialect.node(request);
-            node = NodeParser.parse(written);
+            ProxyNode said = NodeParser.parse(written);
+            Callers.check(caller, said.id(), said.namespace(), NodeParser.serviceAccount(written));
+            node = said;
             userAgent = written.getUserAgentName() + " " + version(written);
             view = generators.generate(context, node);
             LOGGER.atInfo()
@@ -127,6 +132,12 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
                     .addKeyValue("resources", view.counts())
                     .log("connected");
             return true;
+        } catch (StatusRuntimeException e) {
+            over = true;
+            streams.remove(this);
+            LOGGER.atWarn().log("refused: {}", e.getStatus().getDescription());
+            responses.onError(e);
+            return false;
         } catch (IllegalArgumentException e) {
             over = true;
             streams.remove(this);

@@ -51,6 +51,11 @@ final class NodeParser {
                 node.getClientFeaturesList().contains(ClientFeatures.PUSH_COMMIT));
     }
 
+    /// The service account that a node claims to run as; empty: it says none.
+    static String serviceAccount(Node node) {
+        return text(node.getMetadata().getFieldsMap(), "SERVICE_ACCOUNT");
+    }
+
     private static String text(Map<String, Value> metadata, String key) {
         return metadata.getOrDefault(key, Value.getDefaultInstance()).getStringValue();
     }

@@ -11,7 +11,10 @@ import dev.mesh.api.proto.v1.ProxySessionGrpc;
 import dev.mesh.api.proto.v1.Question;
 import dev.mesh.api.proto.v1.ResourceName;
 import dev.mesh.api.proto.v1.ResourceState;
+import dev.mesh.pilot.model.Caller;
+import dev.mesh.pilot.serve.Callers;
 import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 import io.grpc.stub.StreamObserver;
 import java.time.Duration;
 import java.time.Instant;
@@ -73,6 +76,7 @@ public final class ProxySessions extends ProxySessionGrpc.ProxySessionImplBase {
         private final StreamObserver<PilotMessage> out;
         private final Map<String, CompletableFuture<Answer>> waiting = new ConcurrentHashMap<>();
         private final Map<ResourceName, ResourceState> resources = new ConcurrentHashMap<>();
+        private final @Nullable Caller caller = Callers.current();
         private volatile @Nullable Hello hello;
         private volatile String pushId = "";
 
@@ -106,6 +110,9 @@ public final class ProxySessions extends ProxySessionGrpc.ProxySessionImplBase {
         public void onNext(ProxyMessage message) {
             switch (message.getMessageCase()) {
                 case HELLO -> {
+                    if (isAnother(message.getHello())) {
+                        return;
+                    }
                     hello = message.getHello();
                     sessions.put(message.getHello().getNodeId(), this);
                 }
@@ -117,6 +124,24 @@ public final class ProxySessions extends ProxySessionGrpc.ProxySessionImplBase {
                     }
                 }
                 case MESSAGE_NOT_SET -> {}
+            }
+        }
+
+        // Refused: a session under the name of somebody else's proxy.
+        private boolean isAnother(Hello said) {
+            Caller proven = caller;
+            try {
+                Callers.check(
+                        proven,
+                        said.getNodeId(),
+                        proven == null ? "" : proven.identity().namespace(),
+                        "");
+                return false;
+            } catch (StatusRuntimeException e) {
+                synchronized (out) {
+                    out.onError(e);
+                }
+                return true;
             }
         }
 

@@ -30,6 +30,7 @@ public final class ValidationPolicy implements AutoCloseable {
     private final String namespace;
     private final String revision;
     private final Runnable now;
+    private final Ours ours;
     private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().name("validation-policy").daemon(true).factory());
     private @Nullable SharedIndexInformer<ValidatingWebhookConfiguration> configurations;
@@ -42,6 +43,7 @@ public final class ValidationPolicy implements AutoCloseable {
         this.namespace = namespace;
         this.revision = revision;
         this.now = now;
+        this.ours = new Ours(namespace, revision);
     }
 
     public void start() {
@@ -104,7 +106,8 @@ public final class ValidationPolicy implements AutoCloseable {
         var api = client.admissionRegistration().v1().validatingWebhookConfigurations();
         boolean settled = true;
         for (ValidatingWebhookConfiguration configuration : api.list().getItems()) {
-            if (isOurs(configuration) && configuration.getWebhooks().stream().anyMatch(this::mayIgnore)) {
+            if (ours.isOurs(configuration)
+                    && configuration.getWebhooks().stream().anyMatch(this::mayIgnore)) {
                 if (!reached && !isReached()) {
                     settled = false;
                     continue;
@@ -125,19 +128,6 @@ public final class ValidationPolicy implements AutoCloseable {
 
     private boolean mayIgnore(ValidatingWebhook webhook) {
         return "Ignore".equals(webhook.getFailurePolicy());
-    }
-
-    // By the Service it names; one by URL, by the labels that the chart gives it.
-    private boolean isOurs(ValidatingWebhookConfiguration configuration) {
-        String service = "mesh-pilot" + (revision.equals("default") ? "" : "-" + revision);
-        Map<String, String> labels = configuration.getMetadata().getLabels();
-        boolean labelled = labels != null
-                && "mesh-pilot".equals(labels.get("app.kubernetes.io/name"))
-                && revision.equals(labels.get("istio.io/rev"));
-        return configuration.getWebhooks().stream().allMatch(webhook -> {
-            var named = webhook.getClientConfig().getService();
-            return named != null ? named.getName().equals(service) && namespace.equals(named.getNamespace()) : labelled;
-        });
     }
 
     private boolean isReached() {

@@ -1,0 +1,162 @@
+package dev.mesh.pilot.boot;
+
+import dev.mesh.pilot.ca.Authentication;
+import dev.mesh.pilot.ca.CertificateAuthority;
+import dev.mesh.pilot.ca.CertificateService;
+import dev.mesh.pilot.ca.KubernetesTokens;
+import dev.mesh.pilot.ca.LiveCertificate;
+import dev.mesh.pilot.ca.MeshTrust;
+import dev.mesh.pilot.ca.RootDistribution;
+import dev.mesh.pilot.ca.RootStore;
+import dev.mesh.pilot.kube.KubeClients;
+import dev.mesh.pilot.kube.KubeOptions;
+import dev.mesh.pilot.webhook.CaBundles;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.grpc.BindableService;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.time.Clock;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// What a pilot on Kubernetes serves beside its loopback port: identities and configuration on 15012, the admission
+/// webhooks on 15017; and what makes others trust them.
+final class MeshServers implements AutoCloseable {
+    private static final Logger LOGGER = LoggerFactory.getLogger(MeshServers.class);
+    private static final int LOOK_MINUTES = 10;
+
+    private final Deque<AutoCloseable> open = new ArrayDeque<>();
+    private @Nullable SecureServer secure;
+    private @Nullable Webhooks webhooks;
+
+    private MeshServers() {}
+
+    /// Serves, or closes what it has opened.
+    ///
+    /// @param securePort 15012; 0 = any
+    /// @param webhookPort 15017; 0 = any
+    /// @throws IOException with a sentence
+    static MeshServers start(Pilot pilot, KubeOptions cluster, String trustDomain, int securePort, int webhookPort)
+            throws IOException {
+        var servers = new MeshServers();
+        try {
+            servers.begin(pilot, cluster, trustDomain, securePort, webhookPort);
+            return servers;
+        } catch (KubernetesClientException e) {
+            servers.close();
+            throw new IOException("the API server refuses what the pilot needs: " + e.getMessage(), e);
+        } catch (CertificateAuthority.Refused e) {
+            servers.close();
+            throw new IOException(e.getMessage(), e);
+        } catch (IOException | RuntimeException e) {
+            servers.close();
+            throw e;
+        }
+    }
+
+    private void begin(Pilot pilot, KubeOptions cluster, String trustDomain, int securePort, int webhookPort)
+            throws IOException, CertificateAuthority.Refused {
+        KubernetesClient client = opened(KubeClients.of(cluster.kubeconfig()));
+        Clock clock = Clock.systemUTC();
+        var changes = new CopyOnWriteArrayList<Runnable>();
+        var roots = opened(
+                new RootStore(client, cluster.namespace(), trustDomain, clock, () -> changes.forEach(Runnable::run)));
+        roots.open();
+        var authority = new CertificateAuthority(roots::material, clock);
+        var certificate = new LiveCertificate(authority, names(cluster), clock);
+        var services = new ArrayList<BindableService>(pilot.forProxies());
+        services.add(new CertificateService(authority));
+        SecureServer server = opened(new SecureServer(
+                new InetSocketAddress(securePort),
+                certificate,
+                new MeshTrust(roots::trusted),
+                new Authentication(new KubernetesTokens(client, trustDomain, clock), trustDomain),
+                pilot.executor(),
+                services));
+        server.start();
+        secure = server;
+        Webhooks hooks = opened(new Webhooks(
+                client,
+                cluster.namespace(),
+                cluster.revision(),
+                new InetSocketAddress(webhookPort),
+                certificate::keyManager,
+                pilot::objects));
+        hooks.start();
+        webhooks = hooks;
+        var distribution =
+                opened(new RootDistribution(client, () -> roots.material().rootsPem()));
+        distribution.start();
+        var bundles = opened(new CaBundles(
+                client,
+                cluster.namespace(),
+                cluster.revision(),
+                () -> roots.material().rootsPem()));
+        bundles.start();
+        ScheduledExecutorService renewals = Executors.newSingleThreadScheduledExecutor(
+                Thread.ofPlatform().name("renewals").daemon(true).factory());
+        open.push(renewals::shutdownNow);
+        renewals.scheduleWithFixedDelay(certificate::renewIfDue, LOOK_MINUTES, LOOK_MINUTES, TimeUnit.MINUTES);
+        changes.add(() -> renew(certificate));
+        changes.add(distribution::changed);
+        changes.add(bundles::changed);
+        LOGGER.atInfo()
+                .addKeyValue("secure", server.port())
+                .addKeyValue("webhooks", hooks.port())
+                .addKeyValue("trustDomain", trustDomain)
+                .log("the mesh is served");
+    }
+
+    private static void renew(LiveCertificate certificate) {
+        try {
+            certificate.renew();
+        } catch (CertificateAuthority.Refused e) {
+            LOGGER.atError().log("the pilot's own certificate could not be renewed: {}", e.getMessage());
+        }
+    }
+
+    // Also Istio's name for it: manifests and agents that say istiod find a pilot behind such a Service.
+    private static List<String> names(KubeOptions cluster) {
+        return Stream.of("mesh-pilot", "mesh-pilot-" + cluster.revision(), "istiod", "istiod-" + cluster.revision())
+                .flatMap(name -> Stream.of(
+                        name + "." + cluster.namespace(),
+                        name + "." + cluster.namespace() + ".svc",
+                        name + "." + cluster.namespace() + ".svc." + cluster.domain()))
+                .toList();
+    }
+
+    int securePort() {
+        return secure == null ? 0 : secure.port();
+    }
+
+    int webhookPort() {
+        return webhooks == null ? 0 : webhooks.port();
+    }
+
+    private <T extends AutoCloseable> T opened(T part) {
+        open.push(part);
+        return part;
+    }
+
+    @Override
+    public void close() {
+        while (!open.isEmpty()) {
+            try {
+                open.pop().close();
+            } catch (Exception e) {
+                LOGGER.atWarn().setCause(e).log("while stopping");
+            }
+        }
+    }
+}

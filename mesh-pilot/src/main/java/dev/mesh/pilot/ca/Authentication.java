@@ -1,0 +1,114 @@
+package dev.mesh.pilot.ca;
+
+import dev.mesh.api.identity.SpiffeId;
+import dev.mesh.pilot.model.Caller;
+import dev.mesh.pilot.serve.Callers;
+import io.grpc.Context;
+import io.grpc.Contexts;
+import io.grpc.Grpc;
+import io.grpc.Metadata;
+import io.grpc.ServerCall;
+import io.grpc.ServerCallHandler;
+import io.grpc.ServerInterceptor;
+import io.grpc.Status;
+import java.security.cert.Certificate;
+import java.security.cert.CertificateParsingException;
+import java.security.cert.X509Certificate;
+import java.util.List;
+import javax.net.ssl.SSLPeerUnverifiedException;
+import javax.net.ssl.SSLSession;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// Lets no call in whose caller has proven no identity: by a client certificate of the mesh, which the TLS handshake
+/// has verified, or else by a bearer token.
+public final class Authentication implements ServerInterceptor {
+    private static final Logger LOGGER = LoggerFactory.getLogger(Authentication.class);
+    private static final Metadata.Key<String> AUTHORIZATION =
+            Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
+    private static final String BEARER = "bearer ";
+    private static final int URI_NAME = 6;
+
+    private final TokenReviewer tokens;
+    private final String trustDomain;
+
+    public Authentication(TokenReviewer tokens, String trustDomain) {
+        this.tokens = tokens;
+        this.trustDomain = trustDomain;
+    }
+
+    @Override
+    public <Q, R> ServerCall.Listener<Q> interceptCall(
+            ServerCall<Q, R> call, Metadata headers, ServerCallHandler<Q, R> next) {
+        try {
+            Caller caller = byCertificate(call.getAttributes().get(Grpc.TRANSPORT_ATTR_SSL_SESSION));
+            if (caller == null) {
+                caller = byToken(headers.get(AUTHORIZATION));
+            }
+            return Contexts.interceptCall(Context.current().withValue(Callers.CALLER, caller), call, headers, next);
+        } catch (TokenReviewer.Invalid e) {
+            return refuse(call, Status.UNAUTHENTICATED.withDescription(e.getMessage()));
+        } catch (TokenReviewer.Unavailable e) {
+            return refuse(call, Status.UNAVAILABLE.withDescription(e.getMessage()));
+        }
+    }
+
+    private static <Q, R> ServerCall.Listener<Q> refuse(ServerCall<Q, R> call, Status status) {
+        LOGGER.atWarn()
+                .addKeyValue("method", call.getMethodDescriptor().getFullMethodName())
+                .addKeyValue("peer", call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR))
+                .log("refused: {}", status.getDescription());
+        call.close(status, new Metadata());
+        return new ServerCall.Listener<>() {};
+    }
+
+    private @Nullable Caller byCertificate(@Nullable SSLSession session) throws TokenReviewer.Invalid {
+        if (session == null) {
+            return null;
+        }
+        Certificate[] chain;
+        try {
+            chain = session.getPeerCertificates();
+        } catch (SSLPeerUnverifiedException e) {
+            return null; // it has shown none
+        }
+        if (chain.length == 0 || !(chain[0] instanceof X509Certificate certificate)) {
+            return null;
+        }
+        SpiffeId identity = identity(certificate);
+        if (!identity.trustDomain().equals(trustDomain)) {
+            throw new TokenReviewer.Invalid("the certificate is of trust domain \"" + identity.trustDomain()
+                    + "\" (expected: \"" + trustDomain + "\")");
+        }
+        return new Caller(identity);
+    }
+
+    // One URI and no more: X.509-SVID, section 2.
+    private static SpiffeId identity(X509Certificate certificate) throws TokenReviewer.Invalid {
+        try {
+            var names = certificate.getSubjectAlternativeNames();
+            List<String> uris = names == null
+                    ? List.of()
+                    : names.stream()
+                            .filter(name -> name.getFirst() instanceof Integer kind && kind == URI_NAME)
+                            .map(name -> String.valueOf(name.getLast()))
+                            .toList();
+            if (uris.size() != 1) {
+                throw new TokenReviewer.Invalid(
+                        "the certificate has " + uris.size() + " URI names (expected: one, its SPIFFE ID)");
+            }
+            return SpiffeId.parse(uris.getFirst());
+        } catch (CertificateParsingException | IllegalArgumentException e) {
+            throw new TokenReviewer.Invalid("the certificate names no identity: " + e.getMessage());
+        }
+    }
+
+    private Caller byToken(@Nullable String header) throws TokenReviewer.Invalid, TokenReviewer.Unavailable {
+        if (header == null || !header.regionMatches(true, 0, BEARER, 0, BEARER.length())) {
+            throw new TokenReviewer.Invalid(
+                    "no identity: neither a client certificate of the mesh nor a bearer token came with the call");
+        }
+        return tokens.review(header.substring(BEARER.length()).strip());
+    }
+}

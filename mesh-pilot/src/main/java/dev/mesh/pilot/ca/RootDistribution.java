@@ -1,0 +1,175 @@
+package dev.mesh.pilot.ca;
+
+import io.fabric8.kubernetes.api.model.ConfigMap;
+import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
+import io.fabric8.kubernetes.api.model.Namespace;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
+import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
+import java.net.HttpURLConnection;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// Keeps the mesh's roots in the ConfigMap `istio-ca-root-cert` of every namespace, as Istio does: proxies verify the
+/// pilot by it. What somebody else makes of it is put right. Every replica does it, all with the same bytes.
+public final class RootDistribution implements AutoCloseable {
+    /// Name of the ConfigMap.
+    public static final String NAME = "istio-ca-root-cert";
+    /// Its only key.
+    public static final String KEY = "root-cert.pem";
+
+    private static final Logger LOGGER = LoggerFactory.getLogger(RootDistribution.class);
+    // No proxies live there (Istio, inject.IgnoredNamespaces).
+    private static final Set<String> LEFT_OUT =
+            Set.of("kube-system", "kube-public", "kube-node-lease", "local-path-storage");
+    private static final int AGAIN_SECONDS = 5;
+
+    private final KubernetesClient client;
+    private final Supplier<String> roots;
+    private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(
+            Thread.ofPlatform().name("root-distribution").daemon(true).factory());
+    private final Map<String, String> trouble = new HashMap<>();
+    private @Nullable SharedIndexInformer<Namespace> namespaces;
+    private @Nullable SharedIndexInformer<ConfigMap> maps;
+
+    /// @param roots PEM, as of now
+    public RootDistribution(KubernetesClient client, Supplier<String> roots) {
+        this.client = client;
+        this.roots = roots;
+    }
+
+    /// Begins to write and to follow.
+    ///
+    /// @throws KubernetesClientException if namespaces or ConfigMaps cannot be listed
+    public void start() {
+        maps = client.configMaps()
+                .inAnyNamespace()
+                .withField("metadata.name", NAME)
+                .inform(new Handler<>() {
+                    @Override
+                    void seen(ConfigMap map) {
+                        look(map.getMetadata().getNamespace());
+                    }
+                });
+        namespaces = client.namespaces().inform(new Handler<>() {
+            @Override
+            void seen(Namespace namespace) {
+                look(namespace.getMetadata().getName());
+            }
+        });
+    }
+
+    /// Writes everywhere anew, after the roots changed.
+    public void changed() {
+        if (namespaces != null) {
+            namespaces
+                    .getStore()
+                    .list()
+                    .forEach(namespace -> look(namespace.getMetadata().getName()));
+        }
+    }
+
+    private void look(String namespace) {
+        if (!LEFT_OUT.contains(namespace)) {
+            try {
+                thread.execute(() -> reconcile(namespace));
+            } catch (RejectedExecutionException e) {
+                LOGGER.atTrace().log("closed");
+            }
+        }
+    }
+
+    private void reconcile(String name) {
+        try {
+            Namespace namespace =
+                    namespaces == null ? null : namespaces.getStore().getByKey(name);
+            if (namespace == null
+                    || (namespace.getStatus() != null
+                            && "Terminating".equals(namespace.getStatus().getPhase()))) {
+                return;
+            }
+            ConfigMap found = maps == null ? null : maps.getStore().getByKey(name + "/" + NAME);
+            Map<String, String> data = Map.of(KEY, roots.get());
+            if (found == null) {
+                create(name, data);
+            } else if (!Objects.equals(found.getData(), data)) {
+                client.resource(new ConfigMapBuilder(found).withData(data).build())
+                        .update();
+            }
+            trouble.remove(name);
+        } catch (KubernetesClientException e) {
+            if (e.getCode() == HttpURLConnection.HTTP_CONFLICT) {
+                return; // somebody wrote it: the watch tells what
+            }
+            String what = e.getCode() == HttpURLConnection.HTTP_FORBIDDEN
+                    ? "the pilot's service account may not create and update configmaps in " + name
+                            + " (look at its ClusterRole), or the namespace is going: " + e.getMessage()
+                    : String.valueOf(e.getMessage());
+            if (!what.equals(trouble.put(name, what))) {
+                LOGGER.atWarn().log("{} is not in namespace {}: {}", NAME, name, what);
+            }
+            again(name);
+        } catch (RuntimeException e) {
+            LOGGER.atError().setCause(e).addKeyValue("namespace", name).log("error of the pilot");
+        }
+    }
+
+    private void again(String name) {
+        if (!thread.isShutdown()) {
+            thread.schedule(() -> reconcile(name), AGAIN_SECONDS, TimeUnit.SECONDS);
+        }
+    }
+
+    private void create(String namespace, Map<String, String> data) {
+        client.resource(new ConfigMapBuilder()
+                        .withNewMetadata()
+                        .withName(NAME)
+                        .withNamespace(namespace)
+                        .withLabels(Map.of("istio.io/config", "true"))
+                        .endMetadata()
+                        .withData(data)
+                        .build())
+                .create();
+    }
+
+    private abstract static class Handler<T> implements ResourceEventHandler<T> {
+        abstract void seen(T object);
+
+        @Override
+        public void onAdd(T object) {
+            seen(object);
+        }
+
+        @Override
+        public void onUpdate(T old, T object) {
+            seen(object);
+        }
+
+        @Override
+        public void onDelete(T object, boolean unknown) {
+            seen(object);
+        }
+    }
+
+    @Override
+    public void close() {
+        if (namespaces != null) {
+            namespaces.close();
+        }
+        if (maps != null) {
+            maps.close();
+        }
+        thread.shutdownNow();
+    }
+}

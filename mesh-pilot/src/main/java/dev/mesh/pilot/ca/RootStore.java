@@ -1,0 +1,256 @@
+package dev.mesh.pilot.ca;
+
+import io.fabric8.kubernetes.api.model.Secret;
+import io.fabric8.kubernetes.api.model.SecretBuilder;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
+import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
+import java.io.IOException;
+import java.net.HttpURLConnection;
+import java.nio.charset.StandardCharsets;
+import java.security.cert.X509Certificate;
+import java.time.Clock;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// The key that the mesh signs with, in a Secret of the pilot's namespace under Istio's names: `cacerts`, which an
+/// operator has plugged in, else `istio-ca-secret`, which the first pilot makes. Both are followed while the pilot
+/// runs.
+///
+/// Every replica may make or renew it: the API server takes the first, the others read that one.
+public final class RootStore implements AutoCloseable {
+    private static final Logger LOGGER = LoggerFactory.getLogger(RootStore.class);
+    private static final String PLUGGED_IN = "cacerts";
+    private static final String SELF_SIGNED = "istio-ca-secret";
+    private static final String TYPE = "istio.io/ca-root";
+    private static final String CERTIFICATE = "ca-cert.pem";
+    private static final String KEY = "ca-key.pem";
+    private static final String CHAIN = "cert-chain.pem";
+    private static final String ROOT = "root-cert.pem";
+    private static final int LOOK_SECONDS = 3600;
+
+    private final KubernetesClient client;
+    private final String namespace;
+    private final String trustDomain;
+    private final Clock clock;
+    private final Runnable onChange;
+    private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(
+            Thread.ofPlatform().name("root-store").daemon(true).factory());
+    private final List<SharedIndexInformer<Secret>> followed = new ArrayList<>();
+    private volatile @Nullable SigningMaterial material;
+    // What was trusted since this pilot runs: certificates of an earlier root are good until they end.
+    private volatile List<X509Certificate> trusted = List.of();
+
+    /// @param trustDomain named in a root that is made here
+    /// @param onChange called after the material changed, on the store's thread
+    public RootStore(KubernetesClient client, String namespace, String trustDomain, Clock clock, Runnable onChange) {
+        this.client = client;
+        this.namespace = namespace;
+        this.trustDomain = trustDomain;
+        this.clock = clock;
+        this.onChange = onChange;
+    }
+
+    /// Reads what there is, or makes it, and follows it from now on.
+    ///
+    /// @throws IOException with a sentence
+    public void open() throws IOException {
+        try {
+            take(load());
+            for (String name : List.of(PLUGGED_IN, SELF_SIGNED)) {
+                followed.add(
+                        client.secrets().inNamespace(namespace).withName(name).inform(new Handler()));
+            }
+        } catch (IllegalArgumentException e) {
+            throw new IOException(e.getMessage(), e);
+        } catch (KubernetesClientException e) {
+            throw new IOException(
+                    e.getCode() == HttpURLConnection.HTTP_FORBIDDEN
+                            ? "the pilot's service account may not get, list, watch, create and update secrets in "
+                                    + namespace + " (look at its Role): " + e.getMessage()
+                            : "the signing key cannot be read: " + e.getMessage(),
+                    e);
+        }
+        thread.scheduleWithFixedDelay(this::refresh, LOOK_SECONDS, LOOK_SECONDS, TimeUnit.SECONDS);
+    }
+
+    /// What is signed with now.
+    ///
+    /// @throws IllegalStateException before [#open]
+    public SigningMaterial material() {
+        SigningMaterial now = material;
+        if (now == null) {
+            throw new IllegalStateException("the signing key has not been read yet");
+        }
+        return now;
+    }
+
+    /// Roots that a peer's certificate may lead to: those of now, and those since this pilot runs.
+    public List<X509Certificate> trusted() {
+        return trusted;
+    }
+
+    private SigningMaterial load() {
+        Secret plugged = secret(PLUGGED_IN);
+        if (plugged != null) {
+            return read(plugged);
+        }
+        Secret own = secret(SELF_SIGNED);
+        if (own == null) {
+            return make();
+        }
+        SigningMaterial found = read(own);
+        if (!CertificateAuthority.isDue(found.signer(), clock.instant())) {
+            return found;
+        }
+        SigningMaterial next = CertificateAuthority.renewed(found, clock);
+        try {
+            // Of two pilots one is refused for the resourceVersion, and reads the other's.
+            client.resource(data(own, next)).update();
+            LOGGER.atInfo().addKeyValue("secret", namespace + "/" + SELF_SIGNED).log("the root is renewed: {}", next);
+            return next;
+        } catch (KubernetesClientException e) {
+            if (e.getCode() != HttpURLConnection.HTTP_CONFLICT) {
+                throw e;
+            }
+            Secret theirs = secret(SELF_SIGNED);
+            return theirs == null ? found : read(theirs);
+        }
+    }
+
+    private @Nullable Secret secret(String name) {
+        return client.secrets().inNamespace(namespace).withName(name).get();
+    }
+
+    private SigningMaterial make() {
+        SigningMaterial made =
+                CertificateAuthority.selfSigned(trustDomain, clock, "Secret " + namespace + "/" + SELF_SIGNED);
+        Secret secret = data(
+                new SecretBuilder()
+                        .withType(TYPE)
+                        .withNewMetadata()
+                        .withName(SELF_SIGNED)
+                        .withNamespace(namespace)
+                        .endMetadata()
+                        .build(),
+                made);
+        try {
+            client.resource(secret).create();
+            LOGGER.atInfo().addKeyValue("secret", namespace + "/" + SELF_SIGNED).log("a root is made: {}", made);
+            return made;
+        } catch (KubernetesClientException e) {
+            if (e.getCode() != HttpURLConnection.HTTP_CONFLICT) {
+                throw e;
+            }
+            Secret theirs = secret(SELF_SIGNED);
+            if (theirs == null) {
+                throw e;
+            }
+            return read(theirs);
+        }
+    }
+
+    private static Secret data(Secret secret, SigningMaterial material) {
+        return new SecretBuilder(secret)
+                .withData(Map.of(
+                        CERTIFICATE, encoded(Pems.text((Object) material.signer())),
+                        KEY, encoded(Pems.text((Object) material.key())),
+                        ROOT, encoded(material.rootsPem())))
+                .build();
+    }
+
+    private static String encoded(String text) {
+        return Base64.getEncoder().encodeToString(text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    private static SigningMaterial read(Secret secret) {
+        String origin = "Secret " + secret.getMetadata().getNamespace() + "/"
+                + secret.getMetadata().getName();
+        String certificate = text(secret, CERTIFICATE);
+        String key = text(secret, KEY);
+        if (certificate.isBlank() || key.isBlank()) {
+            throw new IllegalArgumentException(origin + ": " + (certificate.isBlank() ? CERTIFICATE : KEY)
+                    + " is missing (expected: " + CERTIFICATE + ", " + KEY + ", " + ROOT + ", and " + CHAIN
+                    + " if the certificate is not signed by the root itself)");
+        }
+        String root = text(secret, ROOT);
+        return SigningMaterial.of(certificate, key, text(secret, CHAIN), root.isBlank() ? certificate : root, origin);
+    }
+
+    private static String text(Secret secret, String key) {
+        String value = secret.getData() == null ? null : secret.getData().get(key);
+        try {
+            return value == null ? "" : new String(Base64.getDecoder().decode(value), StandardCharsets.UTF_8);
+        } catch (IllegalArgumentException e) {
+            return "";
+        }
+    }
+
+    private void take(SigningMaterial next) {
+        SigningMaterial before = material;
+        var all = new LinkedHashSet<>(next.roots());
+        all.addAll(trusted);
+        all.removeIf(root -> root.getNotAfter().toInstant().isBefore(clock.instant()));
+        all.addAll(next.roots());
+        trusted = List.copyOf(all);
+        material = next;
+        if (before == null
+                || !before.chain().equals(next.chain())
+                || !before.roots().equals(next.roots())) {
+            LOGGER.atInfo().log("certificates are signed with {}", next);
+            onChange.run();
+        }
+    }
+
+    private void refresh() {
+        try {
+            take(load());
+        } catch (IllegalArgumentException | KubernetesClientException e) {
+            LOGGER.atError().log("the last good signing key stays in use: {}", e.getMessage());
+        } catch (RuntimeException e) {
+            LOGGER.atError().setCause(e).log("error of the pilot; the last good signing key stays in use");
+        }
+    }
+
+    private final class Handler implements ResourceEventHandler<Secret> {
+        @Override
+        public void onAdd(Secret secret) {
+            look();
+        }
+
+        @Override
+        public void onUpdate(Secret old, Secret secret) {
+            look();
+        }
+
+        @Override
+        public void onDelete(Secret secret, boolean unknown) {
+            look();
+        }
+
+        private void look() {
+            try {
+                thread.execute(RootStore.this::refresh);
+            } catch (RejectedExecutionException e) {
+                LOGGER.atTrace().log("closed");
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        followed.forEach(SharedIndexInformer::close);
+        thread.shutdownNow();
+    }
+}

@@ -1,0 +1,9 @@
+/// **ca**: the certificates of the mesh. [RootStore] holds the signing key in a Secret, [CertificateAuthority] signs,
+/// [CertificateService] answers workloads, [Authentication] tells who is calling, [RootDistribution] gives the root to
+/// every namespace, [CaBundles] to the API server.
+///
+/// May use: `model`, `serve` (the caller's key). Used by: `boot`.
+@NullMarked
+package dev.mesh.pilot.ca;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,267 @@
+package dev.mesh.pilot.boot;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import dev.mesh.api.identity.SpiffeId;
+import dev.mesh.api.proto.istio.auth.IstioCertificateRequest;
+import dev.mesh.api.proto.istio.auth.IstioCertificateServiceGrpc;
+import dev.mesh.pilot.ca.Authentication;
+import dev.mesh.pilot.ca.CertificateAuthority;
+import dev.mesh.pilot.ca.CertificateService;
+import dev.mesh.pilot.ca.LiveCertificate;
+import dev.mesh.pilot.ca.MeshTrust;
+import dev.mesh.pilot.ca.Requests;
+import dev.mesh.pilot.ca.SigningMaterial;
+import dev.mesh.pilot.ca.TokenReviewer;
+import dev.mesh.pilot.generate.ConfigGenerators;
+import dev.mesh.pilot.model.Caller;
+import dev.mesh.pilot.push.PushContextBuilder;
+import dev.mesh.pilot.serve.AdsService;
+import io.envoyproxy.envoy.config.core.v3.Node;
+import io.envoyproxy.envoy.service.discovery.v3.AggregatedDiscoveryServiceGrpc;
+import io.envoyproxy.envoy.service.discovery.v3.DiscoveryRequest;
+import io.envoyproxy.envoy.service.discovery.v3.DiscoveryResponse;
+import io.grpc.CallCredentials;
+import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import io.grpc.netty.GrpcSslContexts;
+import io.grpc.netty.NettyChannelBuilder;
+import io.grpc.stub.StreamObserver;
+import java.io.ByteArrayInputStream;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.security.KeyPair;
+import java.security.cert.CertificateFactory;
+import java.security.cert.X509Certificate;
+import java.time.Clock;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/// The port for proxies, with real TLS and real gRPC; only who judges tokens is made up.
+@SuppressWarnings("NullAway.Init") // set by JUnit
+class SecureServerTest {
+    private static final String NAME = "mesh-pilot.mesh-system.svc";
+    private static final Metadata.Key<String> AUTHORIZATION =
+            Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
+
+    private final SigningMaterial root =
+            CertificateAuthority.selfSigned("cluster.local", Clock.systemUTC(), "the test's root");
+    private final ExecutorService executor = Executors.newVirtualThreadPerTaskExecutor();
+    private final List<ManagedChannel> channels = new ArrayList<>();
+    private SecureServer server;
+
+    // "shop/reviews" is a token of that service account.
+    private static Caller review(String token) throws TokenReviewer.Invalid, TokenReviewer.Unavailable {
+        if (token.equals("outage")) {
+            throw new TokenReviewer.Unavailable("the API server cannot be asked");
+        }
+        int slash = token.indexOf('/');
+        if (slash < 0) {
+            throw new TokenReviewer.Invalid("no such token");
+        }
+        return new Caller(new SpiffeId("cluster.local", token.substring(0, slash), token.substring(slash + 1)));
+    }
+
+    @BeforeEach
+    void start() throws Exception {
+        var authority = new CertificateAuthority(() -> root, Clock.systemUTC());
+        var context = PushContextBuilder.build(1, List.of());
+        server = new SecureServer(
+                new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
+                new LiveCertificate(authority, List.of(NAME), Clock.systemUTC()),
+                new MeshTrust(root::roots),
+                new Authentication(SecureServerTest::review, "cluster.local"),
+                executor,
+                List.of(
+                        new CertificateService(authority),
+                        new AdsService(new ConfigGenerators(), () -> context, executor)));
+        server.start();
+    }
+
+    @AfterEach
+    void stop() {
+        channels.forEach(ManagedChannel::shutdownNow);
+        server.close();
+        executor.shutdownNow();
+    }
+
+    private ManagedChannel channel(List<X509Certificate> trusted, @Nullable KeyPair key, List<X509Certificate> chain)
+            throws Exception {
+        var tls = GrpcSslContexts.forClient().trustManager(trusted.toArray(X509Certificate[]::new));
+        if (key != null) {
+            tls.keyManager(key.getPrivate(), chain.toArray(X509Certificate[]::new));
+        }
+        var channel = NettyChannelBuilder.forAddress("127.0.0.1", server.port())
+                .overrideAuthority(NAME)
+                .sslContext(tls.build())
+                .build();
+        channels.add(channel);
+        return channel;
+    }
+
+    private static CallCredentials token(String token) {
+        return new CallCredentials() {
+            @Override
+            public void applyRequestMetadata(RequestInfo info, Executor ignored, MetadataApplier applier) {
+                var headers = new Metadata();
+                headers.put(AUTHORIZATION, "Bearer " + token);
+                applier.apply(headers);
+            }
+        };
+    }
+
+    private static List<String> sign(ManagedChannel channel, @Nullable String token, KeyPair key) {
+        var stub = IstioCertificateServiceGrpc.newBlockingStub(channel).withDeadlineAfter(30, TimeUnit.SECONDS);
+        return (token == null ? stub : stub.withCallCredentials(token(token)))
+                .createCertificate(IstioCertificateRequest.newBuilder()
+                        .setCsr(Requests.pem(key, "spiffe://cluster.local/ns/bank/sa/admin"))
+                        .build())
+                .getCertChainList();
+    }
+
+    private static X509Certificate certificate(String pem) throws Exception {
+        return (X509Certificate) CertificateFactory.getInstance("X.509")
+                .generateCertificate(new ByteArrayInputStream(pem.getBytes(StandardCharsets.US_ASCII)));
+    }
+
+    private static Status status(ManagedChannel channel, @Nullable String token) {
+        try {
+            sign(channel, token, Requests.elliptic("secp256r1"));
+            return Status.OK;
+        } catch (StatusRuntimeException e) {
+            return e.getStatus();
+        }
+    }
+
+    /// What ADS says to a node: null if it is served.
+    private static @Nullable Status stream(ManagedChannel channel, @Nullable String token, Node node) throws Exception {
+        var stub = AggregatedDiscoveryServiceGrpc.newStub(channel);
+        var outcome = new CompletableFuture<@Nullable Status>();
+        var requests = (token == null ? stub : stub.withCallCredentials(token(token)))
+                .streamAggregatedResources(new StreamObserver<>() {
+                    @Override
+                    public void onNext(DiscoveryResponse response) {
+                        outcome.complete(null);
+                    }
+
+                    @Override
+                    public void onError(Throwable problem) {
+                        outcome.complete(Status.fromThrowable(problem));
+                    }
+
+                    @Override
+                    public void onCompleted() {
+                        outcome.complete(Status.OK);
+                    }
+                });
+        requests.onNext(DiscoveryRequest.newBuilder()
+                .setNode(node)
+                .setTypeUrl("type.googleapis.com/envoy.config.cluster.v3.Cluster")
+                .build());
+        return outcome.get(30, TimeUnit.SECONDS);
+    }
+
+    private static Node node(String namespace) {
+        return Node.newBuilder()
+                .setId("sidecar~10.0.0.1~reviews-1." + namespace + "~" + namespace + ".svc.cluster.local")
+                .build();
+    }
+
+    @Test
+    void aTokenGivesACertificateAndTheCertificateGivesConfiguration() throws Exception {
+        KeyPair key = Requests.elliptic("secp256r1");
+        List<String> chain = sign(channel(root.roots(), null, List.of()), "shop/reviews", key);
+        X509Certificate leaf = certificate(chain.getFirst());
+        assertThat(leaf.getSubjectAlternativeNames())
+                .containsExactly(List.of(6, "spiffe://cluster.local/ns/shop/sa/reviews"));
+
+        ManagedChannel mutual = channel(root.roots(), key, List.of(leaf));
+
+        assertThat(stream(mutual, null, node("shop"))).as("without a token").isNull();
+        assertThat(sign(mutual, null, key)).as("renewal").hasSize(2);
+    }
+
+    @Test
+    void nobodyIsAnotherOnesProxy() throws Exception {
+        ManagedChannel channel = channel(root.roots(), null, List.of());
+
+        Status foreign = stream(channel, "shop/reviews", node("bank"));
+        Status account = stream(
+                channel,
+                "shop/reviews",
+                node("shop").toBuilder()
+                        .setMetadata(com.google.protobuf.Struct.newBuilder()
+                                .putFields(
+                                        "SERVICE_ACCOUNT",
+                                        com.google.protobuf.Value.newBuilder()
+                                                .setStringValue("admin")
+                                                .build()))
+                        .build());
+
+        assertThat(foreign).isNotNull();
+        assertThat(foreign.getCode()).isEqualTo(Status.Code.PERMISSION_DENIED);
+        assertThat(foreign.getDescription())
+                .startsWith(
+                        "spiffe://cluster.local/ns/shop/sa/reviews may not be node \"sidecar~10.0.0.1~reviews-1.bank");
+        assertThat(account).isNotNull();
+        assertThat(account.getCode()).isEqualTo(Status.Code.PERMISSION_DENIED);
+        assertThat(stream(channel, "shop/reviews", node("shop"))).isNull();
+    }
+
+    @Test
+    void withoutAnIdentityThereIsNothing() throws Exception {
+        ManagedChannel channel = channel(root.roots(), null, List.of());
+
+        assertThat(status(channel, null).getCode()).isEqualTo(Status.Code.UNAUTHENTICATED);
+        assertThat(status(channel, "made-up").getDescription()).isEqualTo("no such token");
+        assertThat(status(channel, "outage").getCode()).isEqualTo(Status.Code.UNAVAILABLE);
+        assertThat(stream(channel, null, node("shop")))
+                .extracting(Status::getCode)
+                .isEqualTo(Status.Code.UNAUTHENTICATED);
+    }
+
+    @Test
+    void certificatesOfOtherAuthoritiesAndTrustDomainsProveNothing() throws Exception {
+        KeyPair key = Requests.elliptic("secp256r1");
+        var stranger = CertificateAuthority.selfSigned("cluster.local", Clock.systemUTC(), "stranger");
+        var theirs = new CertificateAuthority(() -> stranger, Clock.systemUTC())
+                .sign(
+                        Requests.pem(key, "spiffe://a/ns/b/sa/c"),
+                        new SpiffeId("cluster.local", "shop", "reviews"),
+                        java.time.Duration.ZERO);
+        var elsewhere = new CertificateAuthority(() -> root, Clock.systemUTC())
+                .sign(
+                        Requests.pem(key, "spiffe://a/ns/b/sa/c"),
+                        new SpiffeId("other.org", "shop", "reviews"),
+                        java.time.Duration.ZERO);
+
+        assertThat(status(channel(root.roots(), key, theirs.chain()), null).getCode())
+                .as("the handshake fails")
+                .isEqualTo(Status.Code.UNAVAILABLE);
+        Status other = status(channel(root.roots(), key, elsewhere.chain()), null);
+        assertThat(other.getCode()).isEqualTo(Status.Code.UNAUTHENTICATED);
+        assertThat(other.getDescription()).contains("trust domain \"other.org\"");
+    }
+
+    @Test
+    void aClientThatTrustsAnotherRootDoesNotSpeakToIt() {
+        var stranger = CertificateAuthority.selfSigned("cluster.local", Clock.systemUTC(), "stranger");
+        assertThatExceptionOfType(StatusRuntimeException.class)
+                .isThrownBy(() -> sign(
+                        channel(stranger.roots(), null, List.of()), "shop/reviews", Requests.elliptic("secp256r1")))
+                .satisfies(e -> assertThat(e.getStatus().getCode()).isEqualTo(Status.Code.UNAVAILABLE));
+    }
+}
