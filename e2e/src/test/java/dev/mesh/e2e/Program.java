@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /// One of our programs as a child process.
@@ -20,6 +21,12 @@ final class Program implements AutoCloseable {
     /// @param module whose jars make the class path
     /// @param log where its output goes
     static Program start(String module, String main, Path log, List<String> arguments) throws IOException {
+        return start(module, main, log, arguments, Map.of());
+    }
+
+    /// @param environment more of it
+    static Program start(String module, String main, Path log, List<String> arguments, Map<String, String> environment)
+            throws IOException {
         Path target = Path.of("..", module, "target");
         String classPath;
         try (var jars = Files.list(target)) {
@@ -41,15 +48,18 @@ final class Program implements AutoCloseable {
                 classPath,
                 main));
         command.addAll(arguments);
-        return run(command, log);
+        return run(command, log, environment);
     }
 
     /// Any program.
     static Program run(List<String> command, Path log) throws IOException {
-        var process = new ProcessBuilder(command)
-                .redirectErrorStream(true)
-                .redirectOutput(log.toFile())
-                .start();
+        return run(command, log, Map.of());
+    }
+
+    private static Program run(List<String> command, Path log, Map<String, String> environment) throws IOException {
+        var builder = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile());
+        builder.environment().putAll(environment);
+        var process = builder.start();
         return new Program(process, log);
     }
 

@@ -40,8 +40,8 @@ public final class RootDistribution implements AutoCloseable {
     private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().name("root-distribution").daemon(true).factory());
     private final Map<String, String> trouble = new HashMap<>();
-    private @Nullable SharedIndexInformer<Namespace> namespaces;
-    private @Nullable SharedIndexInformer<ConfigMap> maps;
+    private volatile @Nullable SharedIndexInformer<Namespace> namespaces;
+    private volatile @Nullable SharedIndexInformer<ConfigMap> maps;
 
     /// @param roots PEM, as of now
     public RootDistribution(KubernetesClient client, Supplier<String> roots) {
@@ -68,6 +68,7 @@ public final class RootDistribution implements AutoCloseable {
                 look(namespace.getMetadata().getName());
             }
         });
+        changed(); // what was seen before both could be asked
     }
 
     /// Writes everywhere anew, after the roots changed.
@@ -92,14 +93,16 @@ public final class RootDistribution implements AutoCloseable {
 
     private void reconcile(String name) {
         try {
-            Namespace namespace =
-                    namespaces == null ? null : namespaces.getStore().getByKey(name);
-            if (namespace == null
+            var known = namespaces;
+            var written = maps;
+            Namespace namespace = known == null ? null : known.getStore().getByKey(name);
+            if (written == null
+                    || namespace == null
                     || (namespace.getStatus() != null
                             && "Terminating".equals(namespace.getStatus().getPhase()))) {
                 return;
             }
-            ConfigMap found = maps == null ? null : maps.getStore().getByKey(name + "/" + NAME);
+            ConfigMap found = written.getStore().getByKey(name + "/" + NAME);
             Map<String, String> data = Map.of(KEY, roots.get());
             if (found == null) {
                 create(name, data);
@@ -164,12 +167,14 @@ public final class RootDistribution implements AutoCloseable {
 
     @Override
     public void close() {
-        if (namespaces != null) {
-            namespaces.close();
-        }
-        if (maps != null) {
-            maps.close();
-        }
+        close(namespaces);
+        close(maps);
         thread.shutdownNow();
+    }
+
+    private static void close(@Nullable SharedIndexInformer<?> informer) {
+        if (informer != null) {
+            informer.close();
+        }
     }
 }

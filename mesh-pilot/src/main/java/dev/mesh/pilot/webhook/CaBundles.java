@@ -32,8 +32,8 @@ public final class CaBundles implements AutoCloseable {
     private final Supplier<String> roots;
     private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().name("ca-bundles").daemon(true).factory());
-    private @Nullable SharedIndexInformer<MutatingWebhookConfiguration> mutating;
-    private @Nullable SharedIndexInformer<ValidatingWebhookConfiguration> validating;
+    private volatile @Nullable SharedIndexInformer<MutatingWebhookConfiguration> mutating;
+    private volatile @Nullable SharedIndexInformer<ValidatingWebhookConfiguration> validating;
     private String trouble = "";
 
     /// @param namespace of the pilot
@@ -49,6 +49,7 @@ public final class CaBundles implements AutoCloseable {
         var api = client.admissionRegistration().v1();
         mutating = api.mutatingWebhookConfigurations().inform(new Handler<>());
         validating = api.validatingWebhookConfigurations().inform(new Handler<>());
+        changed(); // what was seen before both could be asked
     }
 
     /// Writes anew, after the roots changed or a configuration did.
@@ -62,11 +63,13 @@ public final class CaBundles implements AutoCloseable {
 
     private void reconcile() {
         try {
-            if (mutating != null) {
-                mutating.getStore().list().forEach(this::put);
+            var injectors = mutating;
+            var validators = validating;
+            if (injectors != null) {
+                injectors.getStore().list().forEach(this::put);
             }
-            if (validating != null) {
-                validating.getStore().list().forEach(this::put);
+            if (validators != null) {
+                validators.getStore().list().forEach(this::put);
             }
             trouble = "";
         } catch (KubernetesClientException e) {

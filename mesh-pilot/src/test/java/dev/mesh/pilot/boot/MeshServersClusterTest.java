@@ -198,6 +198,7 @@ class MeshServersClusterTest {
     void theRootIsInEveryNamespaceAndIsPutRight() {
         namespace("late");
         String rootPem = awaitRoot("late");
+        assertThat(awaitRoot("mesh-system")).as("a namespace of before").isEqualTo(rootPem);
         admin.configMaps()
                 .inNamespace("late")
                 .withName("istio-ca-root-cert")

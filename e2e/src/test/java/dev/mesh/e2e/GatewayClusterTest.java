@@ -1,0 +1,243 @@
+package dev.mesh.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.mesh.api.local.FreePorts;
+import dev.mesh.e2e.cluster.ApiServer;
+import dev.mesh.e2e.cluster.Kubectl;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
+import org.junit.jupiter.api.io.TempDir;
+
+/// The pilot on a real API server, and a gateway that has nothing but its service account's token and the mesh's root:
+/// it gets its certificate, and with it the routes that stand in the cluster. Runs where `-Dkube` names the program.
+@EnabledIfSystemProperty(named = "kube", matches = ".+")
+@SuppressWarnings("NullAway.Init") // set by JUnit
+class GatewayClusterTest {
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
+    private static final Pattern SECURE_PORT = Pattern.compile("secure=\"([0-9]+)\"");
+    private static final FreePorts PORTS = new FreePorts();
+    private static final List<String> KINDS = List.of("Gateway", "VirtualService", "ServiceEntry");
+    // Loose ones: what the API server takes is not what is looked at here.
+    private static final String DEFINITION = """
+            apiVersion: apiextensions.k8s.io/v1
+            kind: CustomResourceDefinition
+            metadata: {name: $plural.networking.istio.io}
+            spec:
+              group: networking.istio.io
+              names: {kind: $kind, listKind: $kindList, plural: $plural, singular: $singular}
+              scope: Namespaced
+              versions:
+              - name: v1
+                served: true
+                storage: true
+                schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+            ---
+            """;
+    private static final String ROUTES = """
+            apiVersion: networking.istio.io/v1
+            kind: Gateway
+            metadata: {name: edge, namespace: edge}
+            spec:
+              selector: {istio: ingressgateway}
+              servers: [{port: {number: $edge, name: http, protocol: HTTP}, hosts: ["*"]}]
+            ---
+            apiVersion: networking.istio.io/v1
+            kind: ServiceEntry
+            metadata: {name: web, namespace: edge}
+            spec:
+              hosts: [web.example]
+              ports: [{number: 80, name: http, protocol: HTTP}]
+              resolution: STATIC
+              endpoints: [{address: 127.0.0.1, ports: {http: $web}}]
+            ---
+            apiVersion: networking.istio.io/v1
+            kind: VirtualService
+            metadata: {name: web, namespace: edge}
+            spec:
+              hosts: ["*"]
+              gateways: [edge]
+              http:
+              - name: version
+                match: [{uri: {exact: /version}}]
+                directResponse: {status: 200, body: {string: $version}}
+              - name: web
+                route: [{destination: {host: web.example}}]
+            """;
+
+    @TempDir
+    private static Path work;
+
+    private static ApiServer server;
+    private static Kubectl kubectl;
+    private static Program pilot;
+    private static String securePort = "";
+    private static EchoServer web;
+
+    @BeforeAll
+    static void starts() throws IOException {
+        server = ApiServer.start(work.resolve("api"));
+        kubectl = server.kubectl();
+        kubectl.run("create", "namespace", "mesh-system");
+        kubectl.run("create", "namespace", "edge");
+        kubectl.run("create", "serviceaccount", "ingress", "-n", "edge");
+        var definitions = new StringBuilder();
+        for (String kind : KINDS) {
+            String singular = kind.toLowerCase(java.util.Locale.ROOT);
+            String plural =
+                    singular.endsWith("y") ? singular.substring(0, singular.length() - 1) + "ies" : singular + "s";
+            definitions.append(DEFINITION
+                    .replace("$plural", plural)
+                    .replace("$singular", singular)
+                    .replace("$kind", kind));
+        }
+        kubectl.apply(definitions.toString());
+        kubectl.run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s");
+        web = new EchoServer();
+        pilot = Program.start(
+                "mesh-pilot",
+                "dev.mesh.pilot.boot.PilotMain",
+                work.resolve("pilot.log"),
+                List.of(
+                        "--kubernetes",
+                        "--kubeconfig",
+                        server.kubeconfig().toString(),
+                        "--xds-port",
+                        "0",
+                        "--secure-port",
+                        "0",
+                        "--webhook-port",
+                        "0",
+                        "--http-port",
+                        "0"));
+        await("the pilot: " + pilot).atMost(PATIENCE).until(() -> {
+            Matcher matcher = SECURE_PORT.matcher(pilot.output());
+            boolean found = matcher.find();
+            securePort = found ? matcher.group(1) : "";
+            return found;
+        });
+    }
+
+    @AfterAll
+    static void ends() throws IOException {
+        if (pilot != null) {
+            pilot.close();
+        }
+        if (web != null) {
+            web.close();
+        }
+        if (server != null) {
+            server.close();
+        }
+    }
+
+    private static Path root(String namespace) throws IOException {
+        await().atMost(PATIENCE)
+                .until(() -> kubectl.execute("", "get", "configmap", "istio-ca-root-cert", "-n", namespace)
+                                .status()
+                        == 0);
+        return Files.writeString(
+                work.resolve("root-cert.pem"),
+                kubectl.run(
+                        "get",
+                        "configmap",
+                        "istio-ca-root-cert",
+                        "-n",
+                        namespace,
+                        "-o",
+                        "jsonpath={.data.root-cert\\.pem}"));
+    }
+
+    private static Program gateway(String name, Path token) throws IOException {
+        return Program.start(
+                "mesh-proxy",
+                "dev.mesh.proxy.boot.MeshProxy",
+                work.resolve(name + ".log"),
+                List.of("proxy", "router"),
+                Map.ofEntries(
+                        Map.entry("POD_NAME", name),
+                        Map.entry("POD_NAMESPACE", "edge"),
+                        Map.entry("INSTANCE_IP", "127.0.0.1"),
+                        Map.entry("SERVICE_ACCOUNT", "ingress"),
+                        Map.entry("ISTIOD_SAN", "mesh-pilot.mesh-system.svc"),
+                        Map.entry("XDS_ROOT_CA", root("edge").toString()),
+                        Map.entry("CA_ROOT_CA", root("edge").toString()),
+                        Map.entry("MESH_TOKEN_FILE", token.toString()),
+                        Map.entry("ENVOY_STATUS_PORT", "0"),
+                        Map.entry("ENVOY_PROMETHEUS_PORT", "0"),
+                        Map.entry("ISTIO_METAJSON_LABELS", "{\"istio\": \"ingressgateway\"}"),
+                        Map.entry(
+                                "PROXY_CONFIG",
+                                "{\"discoveryAddress\": \"127.0.0.1:" + securePort
+                                        + "\", \"statusPort\": 0, \"proxyAdminPort\": 0, \"concurrency\": 1,"
+                                        + " \"terminationDrainDuration\": \"0s\"}")));
+    }
+
+    private static String get(int port, String path) throws IOException, InterruptedException {
+        try (var client = HttpClient.newHttpClient()) {
+            return client.send(
+                            HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path))
+                                    .timeout(Duration.ofSeconds(10))
+                                    .build(),
+                            HttpResponse.BodyHandlers.ofString())
+                    .body();
+        } catch (IOException e) {
+            return e.toString();
+        }
+    }
+
+    @Test
+    void aGatewayRoutesAsTheClusterSaysByItsProvenIdentity() throws Exception {
+        int edge = PORTS.next();
+        String routes = ROUTES.replace("$edge", "" + edge).replace("$web", "" + web.port());
+        kubectl.apply(routes.replace("$version", "one"));
+        Path token = Files.writeString(
+                work.resolve("token"),
+                kubectl.run("create", "token", "ingress", "-n", "edge", "--audience", "istio-ca")
+                        .strip());
+        try (Program gateway = gateway("ingress-1", token)) {
+            await("gateway " + gateway).atMost(PATIENCE).until(() -> get(edge, "/version"), "one"::equals);
+
+            assertThat(get(edge, "/anything")).startsWith("GET /anything HTTP/1.1");
+
+            kubectl.apply(routes.replace("$version", "two"));
+            await().atMost(PATIENCE).until(() -> get(edge, "/version"), "two"::equals);
+            assertThat(pilot.output())
+                    .contains("signed a certificate identity=\"spiffe://cluster.local/ns/edge/sa/ingress\"")
+                    .contains("connected proxy=\"router~127.0.0.1~ingress-1.edge~edge.svc.cluster.local\"");
+        }
+    }
+
+    @Test
+    void aTokenOfAnotherNamespaceOpensNothing() throws Exception {
+        kubectl.run("create", "namespace", "other");
+        kubectl.run("create", "serviceaccount", "ingress", "-n", "other");
+        Path token = Files.writeString(
+                work.resolve("foreign-token"),
+                kubectl.run("create", "token", "ingress", "-n", "other", "--audience", "istio-ca")
+                        .strip());
+        try (Program gateway = gateway("impostor-1", token)) {
+            await("pilot " + pilot)
+                    .atMost(PATIENCE)
+                    .until(() -> pilot.output()
+                            .contains("spiffe://cluster.local/ns/other/sa/ingress may not be node"
+                                    + " \"router~127.0.0.1~impostor-1.edge~edge.svc.cluster.local\""));
+            assertThat(gateway.isAlive()).as("it goes on asking").isTrue();
+        }
+    }
+}
