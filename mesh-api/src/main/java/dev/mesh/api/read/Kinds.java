@@ -1,5 +1,7 @@
 package dev.mesh.api.read;
 
+import dev.mesh.api.extensions.TrafficExtension;
+import dev.mesh.api.extensions.WasmPlugin;
 import dev.mesh.api.k8s.EndpointSlice;
 import dev.mesh.api.k8s.Namespace;
 import dev.mesh.api.k8s.Node;
@@ -47,6 +49,8 @@ public final class Kinds {
             new Kind("security.istio.io", "RequestAuthentication", SECURITY, true, RequestAuthentication.class),
             new Kind("security.istio.io", "AuthorizationPolicy", SECURITY, true, AuthorizationPolicy.class),
             new Kind("telemetry.istio.io", "Telemetry", List.of("v1", "v1alpha1"), true, Telemetry.class),
+            new Kind("extensions.istio.io", "WasmPlugin", List.of("v1alpha1"), true, WasmPlugin.class),
+            new Kind("extensions.istio.io", "TrafficExtension", List.of("v1alpha1"), true, TrafficExtension.class),
             new Kind("mesh.dev", "LocalProcess", List.of("v1alpha1"), true, LocalProcess.class));
 
     private Kinds() {}

@@ -64,7 +64,7 @@ public record Telemetry(
             @Nullable Duration reportingInterval) {}
 
     public record MetricOverride(
-            @Nullable MetricSelector match, @Nullable Boolean disabled, Map<String, TagOverride> tagMetricOverrides) {}
+            @Nullable MetricSelector match, @Nullable Boolean disabled, Map<String, TagOverride> tagOverrides) {}
 
     public record MetricSelector(@Inline @Nullable MetricName name, Mode mode) {}
 
