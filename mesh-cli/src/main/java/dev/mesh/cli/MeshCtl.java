@@ -5,9 +5,12 @@ import dev.mesh.cli.command.CheckInject;
 import dev.mesh.cli.command.Completion;
 import dev.mesh.cli.command.Explain;
 import dev.mesh.cli.command.Inject;
+import dev.mesh.cli.command.Install;
 import dev.mesh.cli.command.ProxyConfig;
 import dev.mesh.cli.command.ProxyStatusCommand;
+import dev.mesh.cli.command.Uninstall;
 import dev.mesh.cli.command.Up;
+import dev.mesh.cli.command.Upgrade;
 import dev.mesh.cli.command.Validate;
 import dev.mesh.cli.command.Version;
 import dev.mesh.cli.render.Terminal;
@@ -28,6 +31,9 @@ import picocli.CommandLine.Spec;
         versionProvider = Version.Provider.class,
         subcommands = {
             Up.class,
+            Install.class,
+            Upgrade.class,
+            Uninstall.class,
             ProxyStatusCommand.class,
             ProxyConfig.class,
             Explain.class,

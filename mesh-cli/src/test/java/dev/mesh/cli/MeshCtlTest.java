@@ -142,8 +142,8 @@ class MeshCtlTest {
 
         assertThat(err.toString().lines())
                 .containsExactly(
-                        "meshctl: \"explian\": no such command (did you mean explain?) (expected: one of up, proxy-status,"
-                                + " proxy-config, explain, validate, inject, check-inject, version, completion, help)",
+                        "meshctl: \"explian\": no such command (did you mean explain?) (expected: one of up, install,"
+                                + " upgrade, uninstall, proxy-status, proxy-config, explain, validate, inject, check-inject, version, completion, help)",
                         "Try: meshctl --help",
                         "meshctl: \"rotues\": no such command (did you mean routes?) (expected: one of all, bootstrap,"
                                 + " clusters, endpoints, listeners, log, routes)",
