@@ -11,6 +11,11 @@ public interface ConnectionView {
 
     int destinationPort();
 
+    /// Whether a listener filter found out where the client was going: then the connection may go there.
+    default boolean destinationRestored() {
+        return false;
+    }
+
     /// The peer's address, possibly restored by a listener filter.
     InetAddress sourceAddress();
 

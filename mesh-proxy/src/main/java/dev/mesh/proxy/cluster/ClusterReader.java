@@ -20,6 +20,7 @@ import io.envoyproxy.envoy.config.cluster.v3.Cluster.DnsLookupFamily;
 import io.envoyproxy.envoy.config.cluster.v3.OutlierDetection;
 import io.envoyproxy.envoy.config.cluster.v3.UpstreamConnectionOptions;
 import io.envoyproxy.envoy.config.core.v3.Address;
+import io.envoyproxy.envoy.config.core.v3.BindConfig;
 import io.envoyproxy.envoy.config.core.v3.Http1ProtocolOptions;
 import io.envoyproxy.envoy.config.core.v3.Http2ProtocolOptions;
 import io.envoyproxy.envoy.config.core.v3.HttpProtocolOptions;
@@ -39,6 +40,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -48,6 +50,7 @@ public final class ClusterReader {
     // Of the operating system (sun_path).
     private static final int MAX_PIPE = 107;
     private static final long MAX_MAGLEV = 5_000_011;
+    private static final int CLUSTER_PROVIDED = 6;
     private static final String HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
     private final Scope stats;
@@ -64,8 +67,8 @@ public final class ClusterReader {
         STATIC,
         STRICT_DNS,
         EDS,
-        /// Accepted, but never has a host here: traffic with no original destination cannot be sent on.
-        NO_HOSTS
+        /// Hosts are where clients were going.
+        ORIGINAL_DST
     }
 
     /// A checked cluster.
@@ -73,6 +76,7 @@ public final class ClusterReader {
     /// @param edsName name of its ClusterLoadAssignment, for EDS
     /// @param assignment for STATIC and STRICT_DNS
     /// @param family of the addresses, for STRICT_DNS
+    /// @param original for ORIGINAL_DST
     public record Read(
             LiveCluster cluster,
             Discovery discovery,
@@ -80,7 +84,8 @@ public final class ClusterReader {
             ClusterLoadAssignment assignment,
             Duration dnsRefresh,
             DnsLookupFamily family,
-            @Nullable OutlierPolicy outliers) {}
+            @Nullable OutlierPolicy outliers,
+            @Nullable OriginalDestination original) {}
 
     /// @throws ConfigRejected with every reason
     @SuppressWarnings("deprecation") // http2_protocol_options is what many still write
@@ -91,6 +96,8 @@ public final class ClusterReader {
         }
         Discovery discovery = discovery(proto, reasons);
         LbPolicy policy = policy(proto, reasons);
+        OriginalDestination original = original(proto, discovery, reasons);
+        ClusterSpec.Sources sources = sources(proto.getUpstreamBindConfig(), reasons);
         guard(proto, reasons);
         var http = new HttpOptions();
         if (proto.hasHttp2ProtocolOptions()) {
@@ -141,7 +148,8 @@ public final class ClusterReader {
                 tls,
                 http.autoSni,
                 tcpKeepAlive(proto.getUpstreamConnectionOptions()),
-                http2KeepAlive(http.http2));
+                http2KeepAlive(http.http2),
+                sources);
         OutlierPolicy outliers = proto.hasOutlierDetection() ? outliers(proto.getOutlierDetection()) : null;
         int panic = proto.getCommonLbConfig().hasHealthyPanicThreshold()
                 ? (int) proto.getCommonLbConfig().getHealthyPanicThreshold().getValue()
@@ -154,6 +162,7 @@ public final class ClusterReader {
                 limits(proto.getCircuitBreakers(), RoutingPriority.DEFAULT),
                 limits(proto.getCircuitBreakers(), RoutingPriority.HIGH),
                 outliers,
+                original,
                 stats);
         String eds = proto.getEdsClusterConfig().getServiceName();
         return new Read(
@@ -163,7 +172,8 @@ public final class ClusterReader {
                 proto.getLoadAssignment(),
                 proto.hasDnsRefreshRate() ? duration(proto.getDnsRefreshRate()) : Duration.ofSeconds(5),
                 proto.getDnsLookupFamily(),
-                outliers);
+                outliers,
+                original);
     }
 
     // Refuses what is set and would be ignored.
@@ -198,6 +208,9 @@ public final class ClusterReader {
                         "upstream_connection_options",
                         "load_balancing_policy",
                         "lb_subset_config",
+                        "original_dst_lb_config",
+                        "cleanup_interval",
+                        "upstream_bind_config",
                         // Without active health checks a host that left is gone at once, as it asks.
                         "ignore_health_on_host_removal")
                 .offOnly("connection_pool_per_downstream_connection")
@@ -427,23 +440,92 @@ public final class ClusterReader {
             reasons.add(
                     "cluster_type: \"" + proto.getClusterType().getTypedConfig().getTypeUrl()
                             + "\" is not supported (expected: type STATIC, STRICT_DNS or EDS)");
-            return Discovery.NO_HOSTS;
+            return Discovery.STATIC;
         }
         return switch (proto.getType()) {
             case STATIC -> Discovery.STATIC;
             case STRICT_DNS -> Discovery.STRICT_DNS;
             case EDS -> Discovery.EDS;
-            case ORIGINAL_DST -> {
-                if (!proto.getName().equals("PassthroughCluster")) {
-                    reasons.add("type: ORIGINAL_DST is not supported (expected: STATIC, STRICT_DNS or EDS)");
-                }
-                yield Discovery.NO_HOSTS;
-            }
+            case ORIGINAL_DST -> Discovery.ORIGINAL_DST;
             case LOGICAL_DNS, UNRECOGNIZED -> {
-                reasons.add("type: " + proto.getType() + " is not supported (expected: STATIC, STRICT_DNS or EDS)");
-                yield Discovery.NO_HOSTS;
+                reasons.add("type: " + proto.getType()
+                        + " is not supported (expected: STATIC, STRICT_DNS, EDS or ORIGINAL_DST)");
+                yield Discovery.STATIC;
             }
         };
+    }
+
+    // Where clients were going decides, so nothing else may (Envoy, "Original destination").
+    private static @Nullable OriginalDestination original(
+            io.envoyproxy.envoy.config.cluster.v3.Cluster proto, Discovery discovery, List<String> reasons) {
+        boolean provided = !proto.hasLoadBalancingPolicy() && proto.getLbPolicyValue() == CLUSTER_PROVIDED;
+        var config = proto.getOriginalDstLbConfig();
+        if (discovery != Discovery.ORIGINAL_DST) {
+            if (provided) {
+                reasons.add("lb_policy: CLUSTER_PROVIDED (expected: only with type ORIGINAL_DST)");
+            }
+            if (proto.hasOriginalDstLbConfig()) {
+                reasons.add("original_dst_lb_config: set (expected: only with type ORIGINAL_DST)");
+            }
+            return null;
+        }
+        if (!provided) {
+            reasons.add("lb_policy: " + proto.getLbPolicy() + " (expected: CLUSTER_PROVIDED with type ORIGINAL_DST)");
+        }
+        if (proto.hasLoadAssignment()) {
+            reasons.add("load_assignment: set (expected: none with type ORIGINAL_DST)");
+        }
+        Fields.of(config, "original_dst_lb_config")
+                .honours("use_http_header", "http_header_name", "upstream_port_override")
+                .refuseOthers(reasons);
+        int port = config.getUpstreamPortOverride().getValue();
+        if (port < 0 || port > 65535) {
+            reasons.add("original_dst_lb_config.upstream_port_override: " + Integer.toUnsignedString(port)
+                    + " (expected: 0-65535)");
+        }
+        if (proto.hasCleanupInterval() && Durations.toNanos(proto.getCleanupInterval()) <= 0) {
+            reasons.add("cleanup_interval: not above 0");
+        }
+        String named = config.getHttpHeaderName().isEmpty()
+                ? "x-envoy-original-dst-host"
+                : config.getHttpHeaderName().toLowerCase(Locale.ROOT);
+        return new OriginalDestination(
+                config.getUseHttpHeader() ? named : "",
+                port,
+                proto.hasCleanupInterval() ? duration(proto.getCleanupInterval()) : Duration.ofSeconds(5));
+    }
+
+    private static ClusterSpec.Sources sources(BindConfig proto, List<String> reasons) {
+        String path = "upstream_bind_config";
+        Fields.of(proto, path)
+                .honours("source_address", "freebind", "extra_source_addresses")
+                .refuseOthers(reasons);
+        var addresses = new ArrayList<InetSocketAddress>();
+        if (proto.hasSourceAddress()) {
+            source(proto.getSourceAddress(), path + ".source_address", addresses, reasons);
+        }
+        for (int i = 0; i < proto.getExtraSourceAddressesCount(); i++) {
+            var extra = proto.getExtraSourceAddresses(i);
+            String at = path + ".extra_source_addresses[" + i + "]";
+            Fields.of(extra, at).honours("address").refuseOthers(reasons);
+            source(extra.getAddress(), at + ".address", addresses, reasons);
+        }
+        return new ClusterSpec.Sources(
+                List.copyOf(addresses), proto.getFreebind().getValue());
+    }
+
+    private static void source(
+            io.envoyproxy.envoy.config.core.v3.SocketAddress from,
+            String path,
+            List<InetSocketAddress> addresses,
+            List<String> reasons) {
+        Fields.of(from, path).honours("address", "port_value").refuseOthers(reasons);
+        try {
+            addresses.add(new InetSocketAddress(InetAddress.ofLiteral(from.getAddress()), from.getPortValue()));
+        } catch (IllegalArgumentException e) {
+            reasons.add(path + ": \"" + from.getAddress() + ":" + Integer.toUnsignedString(from.getPortValue())
+                    + "\" (expected: an IP address and a port)");
+        }
     }
 
     @SuppressWarnings("deprecation") // lb_policy is the usual form

@@ -3,7 +3,11 @@ package dev.mesh.proxy.cluster;
 import dev.mesh.proxy.codec.Http1Limits;
 import dev.mesh.proxy.codec.Http2Limits;
 import dev.mesh.proxy.tls.UpstreamTls;
+import java.net.Inet4Address;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.time.Duration;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// What connections to a cluster need to know of its configuration. Immutable.
@@ -19,6 +23,7 @@ import org.jspecify.annotations.Nullable;
 /// @param autoSni whether the server name to send is the request's authority
 /// @param tcpKeepAlive null = TCP connections are not probed
 /// @param http2KeepAlive null = HTTP/2 connections are not probed
+/// @param sources of connections
 /// @param altStatName name in statistics
 public record ClusterSpec(
         String name,
@@ -36,7 +41,28 @@ public record ClusterSpec(
         @Nullable UpstreamTls tls,
         boolean autoSni,
         @Nullable TcpKeepAlive tcpKeepAlive,
-        Http2Limits.@Nullable KeepAlive http2KeepAlive) {
+        Http2Limits.@Nullable KeepAlive http2KeepAlive,
+        Sources sources) {
+
+    /// Which addresses of this machine connections come from.
+    ///
+    /// @param addresses of which the first is taken that is of the host's family; empty = as the machine chooses
+    /// @param freebind whether they need not be there yet
+    public record Sources(List<InetSocketAddress> addresses, boolean freebind) {
+        static final Sources ANY = new Sources(List.of(), false);
+
+        /// @return null if the machine is to choose
+        public @Nullable InetSocketAddress of(SocketAddress host) {
+            if (host instanceof InetSocketAddress to) {
+                for (InetSocketAddress from : addresses) {
+                    if (from.getAddress() instanceof Inet4Address == (to.getAddress() instanceof Inet4Address)) {
+                        return from;
+                    }
+                }
+            }
+            return null;
+        }
+    }
 
     /// Probes of idle TCP connections; 0 = as the machine does.
     public record TcpKeepAlive(int probes, int idleSeconds, int intervalSeconds) {}

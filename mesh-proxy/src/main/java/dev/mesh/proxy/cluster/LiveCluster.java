@@ -29,6 +29,7 @@ public final class LiveCluster implements Cluster {
     private final CircuitBreaker usual;
     private final CircuitBreaker high;
     private final @Nullable OutlierDetector outliers;
+    private final @Nullable OriginalHosts originals;
     private final Gauge membershipTotal;
     private final Gauge membershipHealthy;
     private final Counter membershipChange;
@@ -50,6 +51,7 @@ public final class LiveCluster implements Cluster {
             AtomicBreaker.Limits usualLimits,
             AtomicBreaker.Limits highLimits,
             @Nullable OutlierPolicy outlierPolicy,
+            @Nullable OriginalDestination original,
             Scope root) {
         this.spec = spec;
         this.policy = policy;
@@ -61,8 +63,8 @@ public final class LiveCluster implements Cluster {
         high = new AtomicBreaker(highLimits, scope.child("circuit_breakers").child("high"));
         outliers = outlierPolicy == null
                 ? null
-                : new OutlierDetector(
-                        outlierPolicy, () -> members.all, System::nanoTime, RandomGenerator.getDefault(), scope);
+                : new OutlierDetector(outlierPolicy, this::all, System::nanoTime, RandomGenerator.getDefault(), scope);
+        originals = original == null ? null : new OriginalHosts(original, outliers, scope);
         membershipTotal = scope.gauge("membership_total");
         membershipHealthy = scope.gauge("membership_healthy");
         membershipChange = scope.counter("membership_change");
@@ -101,13 +103,30 @@ public final class LiveCluster implements Cluster {
         if (outliers != null) {
             outliers.sweep();
         }
-        membershipHealthy.set(members.all.stream().filter(LiveHost::healthy).count());
+        membershipHealthy.set(all().stream().filter(LiveHost::healthy).count());
+    }
+
+    /// Forgets hosts that nothing was sent to since the last time, where they are found by where clients were going.
+    ///
+    /// @return whether there were any
+    public boolean sweepOriginals() {
+        OriginalHosts found = originals;
+        boolean gone = found != null && found.sweep();
+        if (found != null) {
+            membershipTotal.set(found.all().size());
+            membershipHealthy.set(found.all().stream().filter(LiveHost::healthy).count());
+        }
+        return gone;
+    }
+
+    private List<LiveHost> all() {
+        return originals == null ? members.all : originals.all();
     }
 
     /// The cluster was replaced or removed.
     public void remove() {
         live = false;
-        members.all.forEach(LiveHost::remove);
+        all().forEach(LiveHost::remove);
     }
 
     /// The load balancing policy, for people.
@@ -117,6 +136,9 @@ public final class LiveCluster implements Cluster {
 
     @Override
     public @Nullable Host choose(LoadBalancerContext context) {
+        if (originals != null) {
+            return originals.choose(context);
+        }
         List<Level> levels = members.levels;
         if (levels.isEmpty()) {
             return null;
@@ -211,7 +233,7 @@ public final class LiveCluster implements Cluster {
 
     @Override
     public List<Host> hosts() {
-        return List.copyOf(members.all);
+        return List.copyOf(all());
     }
 
     @Override

@@ -59,6 +59,11 @@ record ClientAddress(@Nullable InetAddress address, boolean only) {
             return connection.destinationPort();
         }
 
+        @Override
+        public boolean destinationRestored() {
+            return connection.destinationRestored();
+        }
+
         // The port of somebody else's connection is not known.
         @Override
         public int sourcePort() {

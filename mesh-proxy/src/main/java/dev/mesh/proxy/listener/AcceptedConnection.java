@@ -16,6 +16,7 @@ final class AcceptedConnection implements DownstreamConnection, ConnectionView {
     private final ListenerSpec listener;
     private final Scope scope;
     private final InetSocketAddress local;
+    private final boolean restored;
     private final InetSocketAddress remote;
     private final Channel channel;
     private String chainName = "";
@@ -26,12 +27,15 @@ final class AcceptedConnection implements DownstreamConnection, ConnectionView {
     private @Nullable ClientHello hello;
     private @Nullable String principal;
 
-    AcceptedConnection(long id, ListenerSpec listener, Scope scope, Channel channel) {
+    /// @param original where the client was going; null = to the socket's own address, as far as is known
+    AcceptedConnection(
+            long id, ListenerSpec listener, Scope scope, Channel channel, @Nullable InetSocketAddress original) {
         this.id = id;
         this.listener = listener;
         this.scope = scope;
         this.channel = channel;
-        local = (InetSocketAddress) channel.localAddress();
+        restored = original != null;
+        local = original != null ? original : (InetSocketAddress) channel.localAddress();
         remote = (InetSocketAddress) channel.remoteAddress();
     }
 
@@ -121,6 +125,11 @@ final class AcceptedConnection implements DownstreamConnection, ConnectionView {
     @Override
     public int destinationPort() {
         return local.getPort();
+    }
+
+    @Override
+    public boolean destinationRestored() {
+        return restored;
     }
 
     @Override

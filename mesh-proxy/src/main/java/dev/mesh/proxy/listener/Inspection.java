@@ -46,8 +46,8 @@ final class Inspection extends ChannelInboundHandlerAdapter {
         this.listenerScope = listenerScope;
         this.root = root;
         this.done = done;
-        tlsWanted = listener.inspection().tls();
-        httpWanted = listener.inspection().http();
+        tlsWanted = listener.inspection().tls(connection.destinationPort());
+        httpWanted = listener.inspection().http(connection.destinationPort());
     }
 
     @Override

@@ -17,13 +17,17 @@ import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.WriteBufferWaterMark;
+import io.netty.channel.epoll.EpollChannelOption;
 import io.netty.channel.unix.UnixChannelOption;
 import io.netty.handler.ssl.SslHandler;
+import java.net.Inet4Address;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -38,11 +42,15 @@ import org.slf4j.LoggerFactory;
 public final class ListenerManager {
     private static final Logger LOGGER = LoggerFactory.getLogger(ListenerManager.class);
 
+    private static final InetAddress ANY_IPV4 = InetAddress.ofLiteral("0.0.0.0");
+    private static final InetAddress ANY_IPV6 = InetAddress.ofLiteral("::");
+
     private final Loops loops;
     private final Scope stats;
     private final AtomicLong connectionIds = new AtomicLong();
     private final Map<String, Active> active = new LinkedHashMap<>();
     private boolean healthFailed;
+    private final Map<InetSocketAddress, Active> byAddress = new ConcurrentHashMap<>();
     private final Counter added;
     private final Counter modified;
     private final Counter removed;
@@ -56,9 +64,12 @@ public final class ListenerManager {
         private final AtomicInteger connections = new AtomicInteger();
         private final Scope scope;
 
-        private Active(ListenerSpec spec, Scope scope) {
+        private final EventLoopGroup balance;
+
+        private Active(ListenerSpec spec, Scope scope, EventLoopGroup balance) {
             this.spec = spec;
             this.scope = scope;
+            this.balance = balance;
         }
     }
 
@@ -77,7 +88,7 @@ public final class ListenerManager {
     /// @return why it cannot be bound, or null; then what was there before goes on
     public synchronized @Nullable String put(ListenerSpec spec) {
         Active existing = active.get(spec.name());
-        if (existing != null && existing.spec.addresses().equals(spec.addresses())) {
+        if (existing != null && existing.spec.sockets().serveFor(spec.sockets())) {
             ListenerSpec old = existing.spec;
             existing.spec = spec;
             old.drain().start();
@@ -89,8 +100,9 @@ public final class ListenerManager {
         }
         String address = !spec.statPrefix().isEmpty()
                 ? spec.statPrefix()
-                : spec.addresses().isEmpty() ? "unbound" : text(spec.addresses().getFirst());
-        var fresh = new Active(spec, stats.tagged("listener", "envoy_listener_address", address));
+                : text(spec.sockets().addresses().getFirst());
+        var fresh = new Active(
+                spec, stats.tagged("listener", "envoy_listener_address", address), new ExactBalance(loops.all()));
         String problem = bind(fresh);
         if (problem != null) {
             close(fresh);
@@ -100,8 +112,10 @@ public final class ListenerManager {
         if (healthFailed) {
             spec.drain().start();
         }
+        spec.sockets().addresses().forEach(at -> byAddress.put(at, fresh));
         if (existing != null) {
             existing.spec.drain().start();
+            forget(existing);
             close(existing);
             modified.inc();
         } else {
@@ -116,10 +130,24 @@ public final class ListenerManager {
         Active gone = active.remove(name);
         if (gone != null) {
             gone.spec.drain().start();
+            forget(gone);
             close(gone);
             removed.inc();
             total.set(active.size());
         }
+    }
+
+    private void forget(Active gone) {
+        gone.spec.sockets().addresses().forEach(at -> byAddress.remove(at, gone));
+    }
+
+    /// The listener that has this very address, else the one that has the port on all addresses.
+    private @Nullable Active at(InetSocketAddress address) {
+        Active exact = byAddress.get(address);
+        return exact != null
+                ? exact
+                : byAddress.get(new InetSocketAddress(
+                        address.getAddress() instanceof Inet4Address ? ANY_IPV4 : ANY_IPV6, address.getPort()));
     }
 
     /// Stops accepting, and lets connections end.
@@ -161,15 +189,17 @@ public final class ListenerManager {
                 .sum();
     }
 
-    /// Name → addresses that are really bound (port 0 was replaced).
+    /// Name → addresses that are really bound (port 0 was replaced), or that it is known by.
     public synchronized Map<String, List<InetSocketAddress>> bound() {
         var bound = new LinkedHashMap<String, List<InetSocketAddress>>();
         active.forEach((name, listener) -> bound.put(
                 name,
-                listener.sockets.stream()
-                        .map(socket -> (InetSocketAddress) socket.localAddress())
-                        .distinct()
-                        .toList()));
+                !listener.spec.sockets().bound()
+                        ? listener.spec.sockets().addresses()
+                        : listener.sockets.stream()
+                                .map(socket -> (InetSocketAddress) socket.localAddress())
+                                .distinct()
+                                .toList()));
         return bound;
     }
 
@@ -181,9 +211,15 @@ public final class ListenerManager {
 
     private @Nullable String bind(Active listener) {
         ListenerSpec spec = listener.spec;
-        for (InetSocketAddress address : spec.addresses()) {
+        if (spec.restores() && !loops.epoll()) {
+            return "listener_filters: original_dst needs epoll, which this machine has not";
+        }
+        if (!spec.sockets().bound()) {
+            return null;
+        }
+        for (InetSocketAddress address : spec.sockets().addresses()) {
             InetSocketAddress target = address;
-            boolean spread = spec.reusePort() && loops.reusePort();
+            boolean spread = spec.sockets().reusePort() && loops.reusePort();
             for (EventLoop loop : spread ? loops.all() : loops.all().subList(0, 1)) {
                 var bootstrap = bootstrap(listener, loop, spread);
                 var bound = bootstrap.bind(target).awaitUninterruptibly();
@@ -192,6 +228,12 @@ public final class ListenerManager {
                     return "cannot bind " + text(target) + ": " + (cause == null ? "unknown" : cause.getMessage());
                 }
                 listener.sockets.add(bound.channel());
+                if (spec.sockets().transparent()
+                        && !Boolean.TRUE.equals(
+                                bound.channel().config().getOption(EpollChannelOption.IP_TRANSPARENT))) {
+                    return "transparent: cannot be set for " + text(target)
+                            + " (expected: epoll, and a process with the capability NET_ADMIN)";
+                }
                 // The other loops share the port that was found for the first.
                 target = (InetSocketAddress) bound.channel().localAddress();
             }
@@ -201,7 +243,9 @@ public final class ListenerManager {
 
     private ServerBootstrap bootstrap(Active listener, EventLoop loop, boolean spread) {
         // Accept and serve on one loop; where one socket must do for all, connections are spread by the group.
-        EventLoopGroup children = spread || loops.all().size() == 1 ? loop : loop.parent();
+        EventLoopGroup children = loops.all().size() == 1
+                ? loop
+                : listener.spec.sockets().balanced() ? listener.balance : spread ? loop : loop.parent();
         var bootstrap = new ServerBootstrap()
                 .group(loop, children == null ? loop : children)
                 .channel(loops.serverChannel())
@@ -216,8 +260,15 @@ public final class ListenerManager {
                         accepted(listener, channel);
                     }
                 });
-        if (listener.spec.backlog() > 0) {
-            bootstrap.option(ChannelOption.SO_BACKLOG, listener.spec.backlog());
+        ListenerSpec.Sockets sockets = listener.spec.sockets();
+        if (sockets.backlog() > 0) {
+            bootstrap.option(ChannelOption.SO_BACKLOG, sockets.backlog());
+        }
+        if (sockets.transparent() && loops.epoll()) {
+            bootstrap.option(EpollChannelOption.IP_TRANSPARENT, true);
+        }
+        if (sockets.freebind() && loops.epoll()) {
+            bootstrap.option(EpollChannelOption.IP_FREEBIND, true);
         }
         if (spread) {
             bootstrap.option(UnixChannelOption.SO_REUSEPORT, true);
@@ -227,34 +278,65 @@ public final class ListenerManager {
 
     private void accepted(Active listener, Channel channel) {
         ListenerSpec spec = listener.spec;
-        listener.scope.counter("downstream_cx_total").inc();
         if (listener.connections.incrementAndGet() > spec.maxConnections()) {
             listener.connections.decrementAndGet();
             listener.scope.counter("downstream_cx_overflow").inc();
             channel.close();
             return;
         }
-        Gauge open = listener.scope.gauge("downstream_cx_active");
-        open.inc();
-        channel.closeFuture().addListener(closed -> {
-            listener.connections.decrementAndGet();
-            open.dec();
-        });
+        var taken = new Taken(
+                channel,
+                spec.restores() ? Redirected.destination(channel, spec.sockets().transparent()) : null,
+                listener);
+        channel.closeFuture().addListener(closed -> taken.listener.connections.decrementAndGet());
+        inspect(taken, spec, spec.handsOver());
+    }
+
+    /// An accepted connection on its way to its filter chain. Event loop only.
+    private static final class Taken {
+        private final Channel channel;
+        private final @Nullable InetSocketAddress original;
+        private Active listener;
+
+        private Taken(Channel channel, @Nullable InetSocketAddress original, Active listener) {
+            this.channel = channel;
+            this.original = original;
+            this.listener = listener;
+        }
+    }
+
+    private void inspect(Taken taken, ListenerSpec spec, boolean mayHandOver) {
+        Active listener = taken.listener;
+        Channel channel = taken.channel;
         int limit = spec.bufferLimit();
         channel.config().setWriteBufferWaterMark(new WriteBufferWaterMark(limit / 2, limit));
-        var connection = new AcceptedConnection(connectionIds.incrementAndGet(), spec, listener.scope, channel);
-        if (spec.inspection().any()) {
+        var connection =
+                new AcceptedConnection(connectionIds.incrementAndGet(), spec, listener.scope, channel, taken.original);
+        if (spec.inspection().any(connection.destinationPort())) {
             channel.pipeline()
                     .addLast(new Inspection(
                             spec,
                             connection,
                             listener.scope,
                             stats,
-                            inspected -> serve(spec, channel, connection, listener.scope)));
+                            inspected -> route(taken, spec, connection, mayHandOver)));
             channel.eventLoop().execute(channel::read);
         } else {
-            serve(spec, channel, connection, listener.scope);
+            route(taken, spec, connection, mayHandOver);
         }
+    }
+
+    // Handed over once at most: the listener that gets it serves it.
+    private void route(Taken taken, ListenerSpec spec, AcceptedConnection connection, boolean mayHandOver) {
+        Active other = mayHandOver && taken.original != null ? at(taken.original) : null;
+        if (other == null || other == taken.listener) {
+            serve(spec, taken.channel, connection, taken.listener.scope);
+            return;
+        }
+        taken.listener.connections.decrementAndGet();
+        taken.listener = other;
+        other.connections.incrementAndGet();
+        inspect(taken, other.spec, false);
     }
 
     private static void serve(ListenerSpec spec, Channel channel, AcceptedConnection connection, Scope scope) {
@@ -266,6 +348,10 @@ public final class ListenerManager {
             channel.close();
             return;
         }
+        scope.counter("downstream_cx_total").inc();
+        Gauge open = scope.gauge("downstream_cx_active");
+        open.inc();
+        channel.closeFuture().addListener(closed -> open.dec());
         connection.chain(chain.name());
         if (chain.tls() == null) {
             install(chain, channel, connection);

@@ -53,6 +53,7 @@ final class Clusters {
         private @Nullable Any warmingBody;
         private @Nullable ScheduledFuture<?> dns;
         private @Nullable ScheduledFuture<?> outliers;
+        private @Nullable ScheduledFuture<?> originals;
     }
 
     private record AssignmentState(String version, Any body, ClusterLoadAssignment assignment) {}
@@ -142,7 +143,7 @@ final class Clusters {
                                 ClusterReader.policy(read.assignment()));
                 activate(proto.getName(), state);
             }
-            case NO_HOSTS -> activate(proto.getName(), state);
+            case ORIGINAL_DST -> activate(proto.getName(), state);
             case STRICT_DNS -> resolve(proto.getName(), state, read);
             case EDS -> {
                 AssignmentState known = assignments.get(read.edsName());
@@ -189,6 +190,22 @@ final class Clusters {
             long nanos = Math.max(1_000_000, read.outliers().interval().toNanos());
             state.outliers =
                     thread.scheduleAtFixedRate(read.cluster()::sweepOutliers, nanos, nanos, TimeUnit.NANOSECONDS);
+        }
+        if (state.originals != null) {
+            state.originals.cancel(false);
+            state.originals = null;
+        }
+        if (read.original() != null) {
+            long nanos = Math.max(1_000_000, read.original().cleanup().toNanos());
+            state.originals = thread.scheduleAtFixedRate(
+                    () -> {
+                        if (read.cluster().sweepOriginals()) {
+                            sweepPools.run();
+                        }
+                    },
+                    nanos,
+                    nanos,
+                    TimeUnit.NANOSECONDS);
         }
         Any body = state.activeBody;
         if (body != null) {
@@ -352,6 +369,9 @@ final class Clusters {
         }
         if (state.outliers != null) {
             state.outliers.cancel(false);
+        }
+        if (state.originals != null) {
+            state.originals.cancel(false);
         }
         if (state.active != null) {
             state.active.remove();

@@ -18,7 +18,9 @@ import dev.mesh.proxy.tls.TlsContexts;
 import io.envoyproxy.envoy.config.core.v3.Address;
 import io.envoyproxy.envoy.config.listener.v3.FilterChain;
 import io.envoyproxy.envoy.config.listener.v3.Listener;
+import io.envoyproxy.envoy.config.listener.v3.ListenerFilterChainMatchPredicate;
 import io.envoyproxy.envoy.extensions.filters.listener.http_inspector.v3.HttpInspector;
+import io.envoyproxy.envoy.extensions.filters.listener.original_dst.v3.OriginalDst;
 import io.envoyproxy.envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -27,6 +29,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
 
 /// `envoy.config.listener.v3.Listener` → [ListenerSpec]. Configuration thread.
@@ -46,15 +49,13 @@ final class ListenerReader {
         var reasons = new ArrayList<String>();
         var addresses = new ArrayList<InetSocketAddress>();
         boolean binds = !proto.hasBindToPort() || proto.getBindToPort().getValue();
-        if (binds) {
-            address(proto.getAddress(), "address", addresses, reasons);
-            for (int i = 0; i < proto.getAdditionalAddressesCount(); i++) {
-                address(
-                        proto.getAdditionalAddresses(i).getAddress(),
-                        "additional_addresses[" + i + "].address",
-                        addresses,
-                        reasons);
-            }
+        address(proto.getAddress(), "address", addresses, reasons);
+        for (int i = 0; i < proto.getAdditionalAddressesCount(); i++) {
+            address(
+                    proto.getAdditionalAddresses(i).getAddress(),
+                    "additional_addresses[" + i + "].address",
+                    addresses,
+                    reasons);
         }
         guard(proto, reasons);
         ListenerTable table = null;
@@ -83,15 +84,22 @@ final class ListenerReader {
             known.add(otherwise);
         }
         ListenerSpec.Inspected inspected = inspected(proto, known, reasons);
+        boolean handsOver = proto.getUseOriginalDst().getValue();
         if (!reasons.isEmpty() || table == null) {
             throw new ConfigRejected(reasons);
         }
         return new ListenerSpec(
                 proto.getName(),
                 proto.getStatPrefix(),
-                List.copyOf(addresses),
-                !proto.hasEnableReusePort() || proto.getEnableReusePort().getValue(),
-                proto.getTcpBacklogSize().getValue(),
+                new ListenerSpec.Sockets(
+                        List.copyOf(addresses),
+                        binds,
+                        !proto.hasEnableReusePort()
+                                || proto.getEnableReusePort().getValue(),
+                        proto.getTransparent().getValue(),
+                        proto.getFreebind().getValue(),
+                        proto.getConnectionBalanceConfig().hasExactBalance(),
+                        proto.getTcpBacklogSize().getValue()),
                 proto.hasPerConnectionBufferLimitBytes()
                         ? Math.max(2, proto.getPerConnectionBufferLimitBytes().getValue())
                         : 1 << 20,
@@ -100,6 +108,10 @@ final class ListenerReader {
                 List.copyOf(chains),
                 otherwise,
                 context.direction(),
+                handsOver
+                        || proto.getListenerFiltersList().stream()
+                                .anyMatch(filter -> filter.getTypedConfig().is(OriginalDst.class)),
+                handsOver,
                 inspected,
                 new Drain());
     }
@@ -109,14 +121,22 @@ final class ListenerReader {
             Listener proto, List<ListenerSpec.Chain> chains, List<String> reasons) {
         boolean tls = false;
         boolean http = false;
+        IntPredicate notTls = port -> false;
+        IntPredicate notHttp = port -> false;
         for (int i = 0; i < proto.getListenerFiltersCount(); i++) {
             var filter = proto.getListenerFilters(i);
             String path = "listener_filters[" + i + "]";
-            Fields.of(filter, path).honours("name", "typed_config").refuseOthers(reasons);
+            Fields.of(filter, path)
+                    .honours("name", "typed_config", "filter_disabled")
+                    .refuseOthers(reasons);
             Any typed = filter.getTypedConfig();
+            IntPredicate disabled = filter.hasFilterDisabled()
+                    ? disabled(filter.getFilterDisabled(), path + ".filter_disabled", reasons)
+                    : port -> false;
             try {
                 if (typed.is(TlsInspector.class)) {
                     tls = true;
+                    notTls = disabled;
                     // How much is read at first changes nothing that can be seen.
                     Fields.of(typed.unpack(TlsInspector.class), path)
                             .honours("initial_read_buffer_size")
@@ -124,10 +144,16 @@ final class ListenerReader {
                             .refuseOthers(reasons);
                 } else if (typed.is(HttpInspector.class)) {
                     http = true;
+                    notHttp = disabled;
                     Fields.of(typed.unpack(HttpInspector.class), path).refuseOthers(reasons);
+                } else if (typed.is(OriginalDst.class)) {
+                    Fields.of(typed.unpack(OriginalDst.class), path).refuseOthers(reasons);
+                    if (filter.hasFilterDisabled()) {
+                        reasons.add(path + ".filter_disabled: not supported for original_dst");
+                    }
                 } else {
                     reasons.add(path + ": \"" + typed.getTypeUrl()
-                            + "\" is not supported (expected: tls_inspector or http_inspector)");
+                            + "\" is not supported (expected: original_dst, tls_inspector or http_inspector)");
                 }
             } catch (InvalidProtocolBufferException e) {
                 reasons.add(path + ".typed_config: " + e.getMessage());
@@ -145,11 +171,47 @@ final class ListenerReader {
                 ? new ListenerSpec.Inspected(
                         tls,
                         http,
+                        notTls,
+                        notHttp,
                         proto.hasListenerFiltersTimeout()
                                 ? Duration.ofNanos(Durations.toNanos(proto.getListenerFiltersTimeout()))
                                 : USUAL_TIMEOUT,
                         proto.getContinueOnListenerFiltersTimeout())
                 : ListenerSpec.Inspected.NOTHING;
+    }
+
+    // Where a filter is left out: by the port that the client was going to.
+    private static IntPredicate disabled(ListenerFilterChainMatchPredicate proto, String path, List<String> reasons) {
+        return switch (proto.getRuleCase()) {
+            case ANY_MATCH -> port -> proto.getAnyMatch();
+            case NOT_MATCH ->
+                disabled(proto.getNotMatch(), path + ".not_match", reasons).negate();
+            case OR_MATCH -> {
+                IntPredicate any = port -> false;
+                for (int i = 0; i < proto.getOrMatch().getRulesCount(); i++) {
+                    any = any.or(
+                            disabled(proto.getOrMatch().getRules(i), path + ".or_match.rules[" + i + "]", reasons));
+                }
+                yield any;
+            }
+            case AND_MATCH -> {
+                IntPredicate all = port -> true;
+                for (int i = 0; i < proto.getAndMatch().getRulesCount(); i++) {
+                    all = all.and(
+                            disabled(proto.getAndMatch().getRules(i), path + ".and_match.rules[" + i + "]", reasons));
+                }
+                yield all;
+            }
+            case DESTINATION_PORT_RANGE -> {
+                int start = proto.getDestinationPortRange().getStart();
+                int end = proto.getDestinationPortRange().getEnd();
+                yield port -> port >= start && port < end;
+            }
+            case RULE_NOT_SET -> {
+                reasons.add(path + ": empty (expected: a rule)");
+                yield port -> false;
+            }
+        };
     }
 
     @SuppressWarnings("deprecation") // use_proxy_proto is refused by name
@@ -172,10 +234,16 @@ final class ListenerReader {
                         "enable_reuse_port",
                         "tcp_backlog_size",
                         "bind_to_port",
+                        "use_original_dst",
+                        "transparent",
+                        "freebind",
+                        "connection_balance_config",
                         // There is no such limit and no such manager here.
                         "ignore_global_conn_limit",
                         "bypass_overload_manager")
-                .offOnly("use_original_dst", "transparent", "freebind")
+                .refuseOthers(reasons);
+        Fields.of(proto.getConnectionBalanceConfig(), "connection_balance_config")
+                .honours("exact_balance")
                 .refuseOthers(reasons);
         for (int i = 0; i < proto.getAdditionalAddressesCount(); i++) {
             Fields.of(proto.getAdditionalAddresses(i), "additional_addresses[" + i + "]")

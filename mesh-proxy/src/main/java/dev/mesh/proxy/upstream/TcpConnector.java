@@ -22,6 +22,7 @@ import io.netty.channel.unix.DomainSocketAddress;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
+import java.net.InetSocketAddress;
 import java.net.UnixDomainSocketAddress;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -85,10 +86,19 @@ public final class TcpConnector implements Connector {
                 keepAlive(spec.tcpKeepAlive(), bootstrap);
             }
         }
+        InetSocketAddress source = spec.sources().of(host.address());
+        if (source != null && loops.epoll()) {
+            // Its port is chosen when it connects, so that as many connections are possible as there are hosts.
+            bootstrap.option(EpollChannelOption.IP_BIND_ADDRESS_NO_PORT, source.getPort() == 0);
+            if (spec.sources().freebind()) {
+                bootstrap.option(EpollChannelOption.IP_FREEBIND, true);
+            }
+        }
         var connecting = bootstrap.connect(
                 unix == null
                         ? host.address()
-                        : new DomainSocketAddress(unix.getPath().toString()));
+                        : new DomainSocketAddress(unix.getPath().toString()),
+                source);
         connecting.addListener(done -> {
             if (!done.isSuccess()) {
                 failed(cluster, host, promise, done.cause());

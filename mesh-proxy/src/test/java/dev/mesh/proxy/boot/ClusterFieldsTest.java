@@ -81,6 +81,14 @@ class ClusterFieldsTest {
         return process;
     }
 
+    private static String ask(ProxyProcess proxy, String header) throws Exception {
+        int port = proxy.bound().values().iterator().next().getFirst().getPort();
+        try (var peer = Peer.connect(port)) {
+            return peer.write(REQUEST.replace("Connection", header + "Connection"))
+                    .readAll();
+        }
+    }
+
     private static String ask(ProxyProcess proxy) throws Exception {
         int port = proxy.bound().values().iterator().next().getFirst().getPort();
         try (var peer = Peer.connect(port)) {
@@ -118,6 +126,43 @@ class ClusterFieldsTest {
                         + "\"}}}}]}]"))) {
             assertThat(ask(proxy)).startsWith("HTTP/1.1 503");
         }
+    }
+
+    @Test
+    void aHeaderNamesTheHostWhereTheClusterSaysSo() throws Exception {
+        String original = "  - {name: up, type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED, ";
+        try (var upstream = upstream()) {
+            String header = "x-envoy-original-dst-host: 127.0.0.1:" + upstream.port() + "\r\n";
+            try (var proxy = proxy(original + "original_dst_lb_config: {use_http_header: true}}\n")) {
+                assertThat(ask(proxy, header)).startsWith("HTTP/1.1 200").endsWith("ok");
+                assertThat(ask(proxy, "x-envoy-original-dst-host: somewhere\r\n"))
+                        .startsWith("HTTP/1.1 503")
+                        .endsWith("no healthy upstream");
+                assertThat(ask(proxy)).startsWith("HTTP/1.1 503").endsWith("no healthy upstream");
+            }
+            try (var proxy = proxy(original + "original_dst_lb_config: {use_http_header: true,"
+                    + " http_header_name: X-Host, upstream_port_override: " + upstream.port() + "}}\n")) {
+                assertThat(ask(proxy, "x-host: 127.0.0.1:1\r\n")).startsWith("HTTP/1.1 200");
+                assertThat(ask(proxy, header)).startsWith("HTTP/1.1 503");
+            }
+            try (var proxy = proxy(original + "connect_timeout: 1s}\n")) {
+                assertThat(ask(proxy, header)).startsWith("HTTP/1.1 503");
+            }
+        }
+    }
+
+    @Test
+    void whereTheClientWasGoingIsTheOnlyHost() {
+        assertThatThrownBy(() -> proxy("""
+                  - {name: up, type: ORIGINAL_DST, load_assignment: {cluster_name: up}, cleanup_interval: 0s}
+                  - {name: other, type: STATIC, lb_policy: CLUSTER_PROVIDED, original_dst_lb_config: {},
+                     upstream_bind_config: {source_address: {address: here, port_value: 1}}}
+                """))
+                .hasMessageContaining("lb_policy: ROUND_ROBIN (expected: CLUSTER_PROVIDED with type ORIGINAL_DST)")
+                .hasMessageContaining("load_assignment: set (expected: none with type ORIGINAL_DST)")
+                .hasMessageContaining("cleanup_interval: not above 0")
+                .hasMessageContaining("lb_policy: CLUSTER_PROVIDED (expected: only with type ORIGINAL_DST)")
+                .hasMessageContaining("upstream_bind_config.source_address: \"here:1\"");
     }
 
     @Test

@@ -17,6 +17,7 @@ import dev.mesh.proxy.http.ResponseHead;
 import dev.mesh.proxy.upstream.PoolCallback;
 import dev.mesh.proxy.upstream.PoolFailure;
 import io.netty.buffer.ByteBuf;
+import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -51,7 +52,10 @@ final class Mirroring {
                 name = value == null ? "" : value;
             }
             Cluster cluster = shared.clusters().cluster(name);
-            Host host = cluster == null ? null : cluster.choose(new Blind(context.random()));
+            Host host = cluster == null
+                    ? null
+                    : cluster.choose(
+                            new Blind(context.random(), RouterFilter.originalDestination(context.stream()), head));
             if (cluster == null || host == null) {
                 continue;
             }
@@ -105,7 +109,13 @@ final class Mirroring {
         }
     }
 
-    private record Blind(RandomGenerator random) implements LoadBalancerContext {
+    private record Blind(RandomGenerator random, @Nullable InetSocketAddress originalDestination, RequestHead head)
+            implements LoadBalancerContext {
+        @Override
+        public @Nullable String requestHeader(String name) {
+            return head.headers().get(name);
+        }
+
         @Override
         public boolean hasHash() {
             return false;

@@ -25,6 +25,7 @@ import dev.mesh.proxy.upstream.PoolFailure;
 import dev.mesh.proxy.upstream.UpstreamPools;
 import io.netty.buffer.ByteBuf;
 import io.netty.util.concurrent.ScheduledFuture;
+import java.net.InetSocketAddress;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -701,6 +702,23 @@ final class RouterFilter implements HttpFilter, LoadBalancerContext {
     public boolean shouldReselect(Host host) {
         RouteAction.Forward action = forward;
         return action != null && action.retry() != null && action.retry().previousHosts() && tried.contains(host);
+    }
+
+    @Override
+    public @Nullable InetSocketAddress originalDestination() {
+        return originalDestination(context.stream());
+    }
+
+    static @Nullable InetSocketAddress originalDestination(StreamInfo stream) {
+        var connection = stream.connection;
+        return connection.destinationRestored()
+                ? new InetSocketAddress(connection.destinationAddress(), connection.destinationPort())
+                : null;
+    }
+
+    @Override
+    public @Nullable String requestHeader(String name) {
+        return head.headers().get(name);
     }
 
     @Override

@@ -21,6 +21,7 @@ import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.ScheduledFuture;
+import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.List;
@@ -360,6 +361,14 @@ final class TcpProxyHandler extends ChannelInboundHandlerAdapter implements Load
     @Override
     public boolean shouldReselect(Host candidate) {
         return attempts > 0 && candidate.equals(host);
+    }
+
+    @Override
+    public @Nullable InetSocketAddress originalDestination() {
+        var connection = info.connection;
+        return connection.destinationRestored()
+                ? new InetSocketAddress(connection.destinationAddress(), connection.destinationPort())
+                : null;
     }
 
     @Override
