@@ -16,7 +16,9 @@ import io.envoyproxy.envoy.config.cluster.v3.UpstreamConnectionOptions;
 import io.envoyproxy.envoy.config.core.v3.Address;
 import io.envoyproxy.envoy.config.core.v3.AggregatedConfigSource;
 import io.envoyproxy.envoy.config.core.v3.ApiVersion;
+import io.envoyproxy.envoy.config.core.v3.BindConfig;
 import io.envoyproxy.envoy.config.core.v3.ConfigSource;
+import io.envoyproxy.envoy.config.core.v3.ExtraSourceAddress;
 import io.envoyproxy.envoy.config.core.v3.HealthStatus;
 import io.envoyproxy.envoy.config.core.v3.Http1ProtocolOptions;
 import io.envoyproxy.envoy.config.core.v3.Http2ProtocolOptions;
@@ -48,7 +50,8 @@ final class ClusterProtos {
 
     /// Everything that one outbound cluster's bytes depend on.
     ///
-    /// @param known endpoints that stand in the cluster itself; null: they come by EDS
+    /// @param known endpoints that stand in the cluster itself; null: they come otherwise
+    /// @param hosts how they are found
     /// @param subjectAltNames of the service, for TLS
     /// @param proxyless whether a gRPC library asks, which knows fewer kinds of balancing
     record Input(
@@ -57,8 +60,17 @@ final class ClusterProtos {
             String subset,
             Policy policy,
             @Nullable Assignment known,
+            Hosts hosts,
             List<String> subjectAltNames,
             boolean proxyless) {}
+
+    /// How a proxy finds the hosts of a cluster.
+    enum Hosts {
+        EDS,
+        DNS,
+        /// Where the caller is going.
+        ORIGINAL
+    }
 
     /// Everything that a load assignment's bytes depend on.
     ///
@@ -70,7 +82,9 @@ final class ClusterProtos {
         String name = Names.outbound(in.port().number(), in.subset(), in.host());
         var cluster = Cluster.newBuilder().setName(name).setConnectTimeout(seconds(10));
         Assignment known = in.known();
-        if (known == null) {
+        if (in.hosts() == Hosts.ORIGINAL) {
+            cluster.setType(Cluster.DiscoveryType.ORIGINAL_DST);
+        } else if (known == null) {
             cluster.setType(Cluster.DiscoveryType.EDS)
                     .setEdsClusterConfig(Cluster.EdsClusterConfig.newBuilder().setEdsConfig(ADS));
         } else {
@@ -78,7 +92,11 @@ final class ClusterProtos {
                     .setDnsLookupFamily(Cluster.DnsLookupFamily.V4_ONLY)
                     .setLoadAssignment(assignment(known));
         }
-        balancer(in, cluster);
+        if (in.hosts() == Hosts.ORIGINAL) {
+            cluster.setLbPolicy(Cluster.LbPolicy.CLUSTER_PROVIDED);
+        } else {
+            balancer(in, cluster);
+        }
         connectionPool(in.policy().connectionPool(), cluster);
         protocol(in, cluster);
         OutlierProtos.put(in.policy().outlierDetection(), cluster);
@@ -146,7 +164,7 @@ final class ClusterProtos {
             options.setExplicitHttpConfig(
                     HttpProtocolOptions.ExplicitHttpConfig.newBuilder().setHttp2ProtocolOptions(http2(http)));
             any = true;
-        } else if (http != null && http.useClientProtocol()) {
+        } else if ((http != null && http.useClientProtocol()) || in.port().protocol() == Protocol.AUTO) {
             options.setUseDownstreamProtocolConfig(HttpProtocolOptions.UseDownstreamHttpConfig.newBuilder()
                     .setHttpProtocolOptions(Http1ProtocolOptions.getDefaultInstance())
                     .setHttp2ProtocolOptions(http2(http)));
@@ -231,7 +249,9 @@ final class ClusterProtos {
     }
 
     /// Where requests to the workload itself go: the application.
-    record Inbound(int port, String address, int applicationPort, Protocol protocol) {}
+    ///
+    /// @param sources addresses that it is called from; empty: any
+    record Inbound(int port, String address, int applicationPort, Protocol protocol, List<String> sources) {}
 
     static Resource inbound(Inbound in) {
         String name = Names.inbound(in.port());
@@ -243,6 +263,7 @@ final class ClusterProtos {
                         .setClusterName(name)
                         .addEndpoints(LocalityLbEndpoints.newBuilder()
                                 .addLbEndpoints(endpoint(in.address(), in.applicationPort(), 1))));
+        bind(in.sources(), cluster);
         if (in.protocol() == Protocol.HTTP2) {
             cluster.putTypedExtensionProtocolOptions(
                     HTTP_OPTIONS,
@@ -253,6 +274,81 @@ final class ClusterProtos {
         }
         return Resource.of(XdsType.CLUSTER, name, cluster.build());
     }
+
+    /// Where requests to the workload itself go that were intercepted: where the caller was going, which is the
+    /// workload's own address, from an address that is not captured again. Never to what listens on loopback alone.
+    ///
+    /// @param name of the cluster
+    /// @param protocol AUTO: the caller's, as far as it is HTTP
+    /// @param sources addresses that it is called from
+    record Captured(String name, Protocol protocol, List<String> sources) {}
+
+    static Resource captured(Captured in) {
+        var cluster = original(in.name());
+        bind(in.sources(), cluster);
+        if (in.protocol() == Protocol.HTTP2) {
+            cluster.putTypedExtensionProtocolOptions(
+                    HTTP_OPTIONS,
+                    Resource.pack(HttpProtocolOptions.newBuilder()
+                            .setExplicitHttpConfig(HttpProtocolOptions.ExplicitHttpConfig.newBuilder()
+                                    .setHttp2ProtocolOptions(Http2ProtocolOptions.getDefaultInstance()))
+                            .build()));
+        } else if (in.protocol() == Protocol.AUTO) {
+            cluster.putTypedExtensionProtocolOptions(HTTP_OPTIONS, Resource.pack(asDownstream()));
+        }
+        return Resource.of(XdsType.CLUSTER, in.name(), cluster.build());
+    }
+
+    private static void bind(List<String> sources, Cluster.Builder cluster) {
+        if (!sources.isEmpty()) {
+            var bind = BindConfig.newBuilder().setSourceAddress(from(sources.getFirst()));
+            sources.stream()
+                    .skip(1)
+                    .forEach(source -> bind.addExtraSourceAddresses(
+                            ExtraSourceAddress.newBuilder().setAddress(from(source))));
+            cluster.setUpstreamBindConfig(bind);
+        }
+    }
+
+    private static HttpProtocolOptions asDownstream() {
+        return HttpProtocolOptions.newBuilder()
+                .setUseDownstreamProtocolConfig(HttpProtocolOptions.UseDownstreamHttpConfig.newBuilder()
+                        .setHttpProtocolOptions(Http1ProtocolOptions.getDefaultInstance())
+                        .setHttp2ProtocolOptions(Http2ProtocolOptions.getDefaultInstance()))
+                .build();
+    }
+
+    private static Cluster.Builder original(String name) {
+        var cluster = Cluster.newBuilder()
+                .setName(name)
+                .setType(Cluster.DiscoveryType.ORIGINAL_DST)
+                .setLbPolicy(Cluster.LbPolicy.CLUSTER_PROVIDED)
+                .setConnectTimeout(seconds(10));
+        connectionPool(null, cluster);
+        return cluster;
+    }
+
+    private static SocketAddress from(String address) {
+        return SocketAddress.newBuilder().setAddress(address).setPortValue(0).build();
+    }
+
+    /// To hosts that the registry does not know, in the caller's version of HTTP if it is HTTP.
+    static final Resource PASSTHROUGH = Resource.of(
+            XdsType.CLUSTER,
+            Names.PASSTHROUGH,
+            original(Names.PASSTHROUGH)
+                    .putTypedExtensionProtocolOptions(HTTP_OPTIONS, Resource.pack(asDownstream()))
+                    .build());
+
+    /// Has no hosts.
+    static final Resource BLACK_HOLE = Resource.of(
+            XdsType.CLUSTER,
+            Names.BLACK_HOLE,
+            Cluster.newBuilder()
+                    .setName(Names.BLACK_HOLE)
+                    .setType(Cluster.DiscoveryType.STATIC)
+                    .setConnectTimeout(seconds(10))
+                    .build());
 
     static Resource endpoints(Assignment in) {
         return Resource.of(XdsType.ENDPOINT, in.name(), assignment(in));

@@ -41,9 +41,16 @@ public final class ConfigGenerators implements Generators {
     @Override
     public ProxyView endpointsOnly(PushContext push, ProxyNode node, ProxyView previous, Set<String> services) {
         var view = new ViewBuilder(push, node, cache);
+        // Each workload of a headless service has a listener of its own.
+        if (node.intercepts()
+                && services.stream()
+                        .map(host -> push.services().get(host))
+                        .anyMatch(service -> service != null && service.headless())) {
+            return generate(push, node);
+        }
         for (String host : services) {
             ServiceInfo service = push.services().get(host);
-            if (service != null && ViewBuilder.isReachable(service)) {
+            if (service != null && view.isReachable(service)) {
                 view.clusters(service);
             }
         }

@@ -51,7 +51,7 @@ final class GatewayView {
         for (String host : gateway.destinations) {
             ServiceInfo service = view.push().services().get(host);
             if (service != null
-                    && ViewBuilder.isReachable(service)
+                    && view.isReachable(service)
                     && service.isVisibleTo(view.node().namespace())) {
                 view.clusters(service);
             }

@@ -6,30 +6,42 @@ import com.google.protobuf.UInt32Value;
 import dev.mesh.api.finding.ResourceRef;
 import dev.mesh.api.networking.ServerTls;
 import dev.mesh.api.xds.XdsType;
+import dev.mesh.pilot.model.ServiceInfo.Protocol;
 import io.envoyproxy.envoy.config.accesslog.v3.AccessLog;
 import io.envoyproxy.envoy.config.core.v3.Address;
+import io.envoyproxy.envoy.config.core.v3.CidrRange;
 import io.envoyproxy.envoy.config.core.v3.Http2ProtocolOptions;
 import io.envoyproxy.envoy.config.core.v3.HttpProtocolOptions;
 import io.envoyproxy.envoy.config.core.v3.SocketAddress;
 import io.envoyproxy.envoy.config.core.v3.TrafficDirection;
+import io.envoyproxy.envoy.config.listener.v3.AdditionalAddress;
 import io.envoyproxy.envoy.config.listener.v3.ApiListener;
 import io.envoyproxy.envoy.config.listener.v3.Filter;
 import io.envoyproxy.envoy.config.listener.v3.FilterChain;
 import io.envoyproxy.envoy.config.listener.v3.FilterChainMatch;
 import io.envoyproxy.envoy.config.listener.v3.Listener;
 import io.envoyproxy.envoy.config.listener.v3.ListenerFilter;
+import io.envoyproxy.envoy.config.listener.v3.ListenerFilterChainMatchPredicate;
 import io.envoyproxy.envoy.config.route.v3.RouteConfiguration;
 import io.envoyproxy.envoy.extensions.access_loggers.stream.v3.StdoutAccessLog;
 import io.envoyproxy.envoy.extensions.filters.http.fault.v3.HTTPFault;
+import io.envoyproxy.envoy.extensions.filters.listener.http_inspector.v3.HttpInspector;
+import io.envoyproxy.envoy.extensions.filters.listener.original_dst.v3.OriginalDst;
 import io.envoyproxy.envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector;
 import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager;
 import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.Rds;
 import io.envoyproxy.envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy;
+import io.envoyproxy.envoy.type.v3.Int32Range;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// Listeners. Static and pure.
 final class ListenerProtos {
+    // How long the first bytes of a connection are waited for where they tell what it carries.
+    private static final Duration DETECTION =
+            Duration.newBuilder().setSeconds(5).build();
+
     private ListenerProtos() {}
 
     /// A sidecar's way out for one HTTP port.
@@ -44,9 +56,13 @@ final class ListenerProtos {
     /// Connections that are passed on by weight.
     ///
     /// @param serverNames of TLS that the chain is for; empty: all others
-    /// @param from the object that says so
+    /// @param from the object that says so; null: none does
     /// @param rule of it, by name; empty: the whole object
-    record TcpChain(List<String> serverNames, List<RouteProtos.Target> targets, ResourceRef from, String rule) {}
+    record TcpChain(
+            List<String> serverNames,
+            List<RouteProtos.Target> targets,
+            @Nullable ResourceRef from,
+            String rule) {}
 
     /// The way out to one TCP service, or a gateway's TCP port.
     record OutboundTcp(String address, int port, List<TcpChain> chains) {}
@@ -58,15 +74,211 @@ final class ListenerProtos {
             listener.addListenerFilters(tlsInspector());
         }
         for (TcpChain chain : in.chains()) {
-            var built = FilterChain.newBuilder()
-                    .addFilters(tcpProxy(chain.targets()))
-                    .setMetadata(RouteProtos.provenance(chain.from(), chain.rule()));
+            var built = tcpChain(chain);
             if (!chain.serverNames().isEmpty()) {
                 built.setFilterChainMatch(FilterChainMatch.newBuilder().addAllServerNames(chain.serverNames()));
             }
             listener.addFilterChains(built);
         }
         return Resource.of(XdsType.LISTENER, name, listener.build());
+    }
+
+    /// A way out of traffic that was intercepted: nothing is bound but what the client was going to is compared with
+    /// the address.
+    ///
+    /// @param address of the service, or all addresses of one family
+    /// @param extra all addresses of the other family, or empty
+    /// @param bound whether it is bound all the same
+    /// @param routes name of the route configuration of what is HTTP by its first bytes; empty: none
+    /// @param chains for parts of the traffic
+    /// @param rest for all else: a cluster that is no service's has no `from`
+    record OutboundCaptured(
+            String address,
+            String extra,
+            int port,
+            boolean bound,
+            String routes,
+            List<RangeChain> chains,
+            TcpChain rest) {}
+
+    /// Connections to ranges of addresses.
+    ///
+    /// @param ranges empty: all
+    record RangeChain(List<String> ranges, TcpChain chain) {}
+
+    static Resource outboundCaptured(OutboundCaptured in) {
+        String name = in.address() + "_" + in.port();
+        var listener = base(name, in.address(), in.port(), TrafficDirection.OUTBOUND);
+        if (!in.bound()) {
+            listener.setBindToPort(BoolValue.of(false));
+        }
+        additional(in.extra(), in.port(), listener);
+        boolean names = false;
+        for (RangeChain ranged : in.chains()) {
+            var match = FilterChainMatch.newBuilder()
+                    .addAllServerNames(ranged.chain().serverNames());
+            names |= match.getServerNamesCount() > 0;
+            ranged.ranges().forEach(range -> match.addPrefixRanges(cidr(range)));
+            listener.addFilterChains(tcpChain(ranged.chain()).setFilterChainMatch(match));
+        }
+        if (in.routes().isEmpty()) {
+            if (names) {
+                inspect(listener.addListenerFilters(tlsInspector()));
+            }
+        } else {
+            listener.addFilterChains(
+                    chain(manager("outbound_" + name).setRds(rds(in.routes())).build()).toBuilder()
+                            .setName("http")
+                            .setFilterChainMatch(plaintextHttp()));
+            inspect(listener.addListenerFilters(tlsInspector()).addListenerFilters(httpInspector()));
+        }
+        var rest = tcpChain(in.rest());
+        if (listener.getFilterChainsCount() == 0) {
+            listener.addFilterChains(rest);
+        } else {
+            listener.setDefaultFilterChain(rest.setName("rest"));
+        }
+        return Resource.of(XdsType.LISTENER, name, listener.build());
+    }
+
+    private static FilterChain.Builder tcpChain(TcpChain from) {
+        var chain = FilterChain.newBuilder().addFilters(tcpProxy(from.targets()));
+        if (from.from() != null) {
+            chain.setMetadata(RouteProtos.provenance(from.from(), from.rule()));
+        }
+        return chain;
+    }
+
+    // A peer that says nothing by then is one whose server speaks first: it is let through as it is.
+    private static void inspect(Listener.Builder listener) {
+        listener.setListenerFiltersTimeout(DETECTION).setContinueOnListenerFiltersTimeout(true);
+    }
+
+    private static FilterChainMatch.Builder plaintextHttp() {
+        return FilterChainMatch.newBuilder()
+                .setTransportProtocol("raw_buffer")
+                .addAllApplicationProtocols(List.of("http/1.0", "http/1.1", "h2c"));
+    }
+
+    private static CidrRange cidr(String range) {
+        int slash = range.indexOf('/');
+        return CidrRange.newBuilder()
+                .setAddressPrefix(range.substring(0, slash))
+                .setPrefixLen(UInt32Value.of(Integer.parseInt(range.substring(slash + 1))))
+                .build();
+    }
+
+    private static void additional(String address, int port, Listener.Builder listener) {
+        if (!address.isEmpty()) {
+            listener.addAdditionalAddresses(AdditionalAddress.newBuilder()
+                    .setAddress(Address.newBuilder()
+                            .setSocketAddress(SocketAddress.newBuilder()
+                                    .setAddress(address)
+                                    .setPortValue(port))));
+        }
+    }
+
+    /// Where all outbound traffic comes in; it is handed over to the listener of its destination. What no listener is
+    /// for goes to `rest`, and what was meant for this listener itself goes nowhere.
+    record VirtualOutbound(String address, String extra, boolean transparent, TcpChain rest) {}
+
+    static final int OUTBOUND_PORT = 15001;
+    static final int INBOUND_PORT = 15006;
+
+    static Resource virtualOutbound(VirtualOutbound in) {
+        String name = "virtualOutbound";
+        var listener = base(name, in.address(), OUTBOUND_PORT, TrafficDirection.OUTBOUND)
+                .setUseOriginalDst(BoolValue.of(true))
+                .addFilterChains(blackHole(name, OUTBOUND_PORT))
+                .addFilterChains(tcpChain(in.rest()).setName(name + "-catchall-tcp"));
+        if (in.transparent()) {
+            listener.setTransparent(BoolValue.of(true));
+        }
+        additional(in.extra(), OUTBOUND_PORT, listener);
+        return Resource.of(XdsType.LISTENER, name, listener.build());
+    }
+
+    private static FilterChain.Builder blackHole(String name, int port) {
+        return FilterChain.newBuilder()
+                .setName(name + "-blackhole")
+                .setFilterChainMatch(FilterChainMatch.newBuilder().setDestinationPort(UInt32Value.of(port)))
+                .addFilters(tcpProxy(List.of(new RouteProtos.Target(Names.BLACK_HOLE, 1, null, null))));
+    }
+
+    /// Where all inbound traffic comes in.
+    ///
+    /// @param ports ascending
+    record VirtualInbound(String address, String extra, boolean transparent, List<InboundPort> ports) {}
+
+    /// A port of the workload.
+    ///
+    /// @param cluster that it goes to
+    /// @param routes of what is HTTP
+    record InboundPort(int port, Protocol protocol, String cluster, RouteConfiguration routes) {}
+
+    static Resource virtualInbound(VirtualInbound in) {
+        String name = "virtualInbound";
+        var listener = base(name, in.address(), INBOUND_PORT, TrafficDirection.INBOUND)
+                .addListenerFilters(ListenerFilter.newBuilder()
+                        .setName("envoy.filters.listener.original_dst")
+                        .setTypedConfig(Resource.pack(OriginalDst.getDefaultInstance())))
+                .addFilterChains(blackHole(name, INBOUND_PORT));
+        if (in.transparent()) {
+            listener.setTransparent(BoolValue.of(true));
+        }
+        additional(in.extra(), INBOUND_PORT, listener);
+        var sniffed = new ArrayList<Integer>();
+        for (InboundPort port : in.ports()) {
+            String at = in.address() + "_" + port.port();
+            if (port.protocol().isHttp()) {
+                var match = port.protocol() == Protocol.AUTO ? plaintextHttp() : FilterChainMatch.newBuilder();
+                listener.addFilterChains(
+                        chain(manager("inbound_" + at)
+                                        .setRouteConfig(port.routes())
+                                        .build())
+                                .toBuilder()
+                                .setName(port.protocol() == Protocol.AUTO ? at + "-http" : at)
+                                .setFilterChainMatch(match.setDestinationPort(UInt32Value.of(port.port()))));
+            }
+            if (port.protocol() == Protocol.AUTO) {
+                sniffed.add(port.port());
+            }
+            if (!port.protocol().isHttp() || port.protocol() == Protocol.AUTO) {
+                listener.addFilterChains(FilterChain.newBuilder()
+                        .setName(at)
+                        .setFilterChainMatch(
+                                FilterChainMatch.newBuilder().setDestinationPort(UInt32Value.of(port.port())))
+                        .addFilters(tcpProxy(List.of(new RouteProtos.Target(port.cluster(), 1, null, null)))));
+            }
+        }
+        if (!sniffed.isEmpty()) {
+            var elsewhere = elsewhere(sniffed);
+            inspect(listener.addListenerFilters(tlsInspector().toBuilder().setFilterDisabled(elsewhere))
+                    .addListenerFilters(httpInspector().toBuilder().setFilterDisabled(elsewhere)));
+        }
+        listener.setDefaultFilterChain(FilterChain.newBuilder()
+                .setName(name)
+                .addFilters(tcpProxy(List.of(new RouteProtos.Target(Names.INBOUND_PASSTHROUGH, 1, null, null)))));
+        return Resource.of(XdsType.LISTENER, name, listener.build());
+    }
+
+    // Only where nothing is said is anything waited for.
+    private static ListenerFilterChainMatchPredicate elsewhere(List<Integer> ports) {
+        var rules = ports.stream()
+                .map(port -> ListenerFilterChainMatchPredicate.newBuilder()
+                        .setDestinationPortRange(
+                                Int32Range.newBuilder().setStart(port).setEnd(port + 1))
+                        .build())
+                .toList();
+        return ListenerFilterChainMatchPredicate.newBuilder()
+                .setNotMatch(
+                        rules.size() == 1
+                                ? rules.getFirst()
+                                : ListenerFilterChainMatchPredicate.newBuilder()
+                                        .setOrMatch(ListenerFilterChainMatchPredicate.MatchSet.newBuilder()
+                                                .addAllRules(rules))
+                                        .build())
+                .build();
     }
 
     /// A gateway's port with TLS.
@@ -171,6 +383,13 @@ final class ListenerProtos {
         return Rds.newBuilder()
                 .setConfigSource(ClusterProtos.ADS)
                 .setRouteConfigName(routes)
+                .build();
+    }
+
+    private static ListenerFilter httpInspector() {
+        return ListenerFilter.newBuilder()
+                .setName("envoy.filters.listener.http_inspector")
+                .setTypedConfig(Resource.pack(HttpInspector.getDefaultInstance()))
                 .build();
     }
 

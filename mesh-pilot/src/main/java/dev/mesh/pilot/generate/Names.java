@@ -9,6 +9,15 @@ import java.util.zip.CRC32;
 
 /// Names of resources, as Istio gives them: from kind, namespace, name and rule, never from a position.
 public final class Names {
+    /// Cluster: where the caller is going, of hosts that the registry does not know.
+    static final String PASSTHROUGH = "PassthroughCluster";
+
+    /// Cluster: nowhere.
+    static final String BLACK_HOLE = "BlackHoleCluster";
+
+    /// Cluster: ports of the workload that no service has.
+    static final String INBOUND_PASSTHROUGH = "InboundPassthroughCluster";
+
     private Names() {}
 
     static String outbound(int port, String subset, String host) {

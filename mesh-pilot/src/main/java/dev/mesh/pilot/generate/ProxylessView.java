@@ -18,7 +18,7 @@ final class ProxylessView {
         var scope = SidecarScope.of(view.push(), view.node());
         var rules = new RuleSelection(view);
         for (ServiceInfo service : scope.services().values()) {
-            if (!ViewBuilder.isReachable(service)) {
+            if (!view.isReachable(service)) {
                 continue;
             }
             view.clusters(service);

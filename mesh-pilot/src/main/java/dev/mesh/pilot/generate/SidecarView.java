@@ -1,6 +1,7 @@
 package dev.mesh.pilot.generate;
 
 import com.google.protobuf.BoolValue;
+import com.google.protobuf.Duration;
 import dev.mesh.api.local.LocalAddresses;
 import dev.mesh.api.networking.Sidecar;
 import dev.mesh.api.networking.VirtualService;
@@ -13,6 +14,7 @@ import dev.mesh.pilot.push.PushContext;
 import dev.mesh.pilot.push.SidecarScope;
 import io.envoyproxy.envoy.config.route.v3.DirectResponseAction;
 import io.envoyproxy.envoy.config.route.v3.Route;
+import io.envoyproxy.envoy.config.route.v3.RouteAction;
 import io.envoyproxy.envoy.config.route.v3.RouteConfiguration;
 import io.envoyproxy.envoy.config.route.v3.RouteMatch;
 import io.envoyproxy.envoy.config.route.v3.VirtualHost;
@@ -22,7 +24,8 @@ import java.util.List;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
-/// What a sidecar gets whose traffic comes to bound ports (interception mode NONE).
+/// What a sidecar gets: the clusters of what it may reach, and the ways to them. Here are those of traffic that comes
+/// to bound ports (interception mode NONE); [CapturedTraffic] has the others.
 final class SidecarView {
     private static final int HTTP_PORT = 80;
 
@@ -40,11 +43,13 @@ final class SidecarView {
 
     static void build(ViewBuilder view) {
         var sidecar = new SidecarView(view);
-        sidecar.scope.services().values().stream()
-                .filter(ViewBuilder::isReachable)
-                .forEach(view::clusters);
-        sidecar.outbound();
-        sidecar.inbound();
+        sidecar.scope.services().values().stream().filter(view::isReachable).forEach(view::clusters);
+        if (view.node().intercepts()) {
+            new CapturedTraffic(view, sidecar, sidecar.scope).build();
+        } else {
+            sidecar.outbound();
+            sidecar.inbound();
+        }
     }
 
     // ---- out ----
@@ -53,7 +58,7 @@ final class SidecarView {
         String address = node.outboundAddress().isEmpty() ? "127.0.0.1" : node.outboundAddress();
         var httpPorts = new TreeSet<Integer>();
         scope.services().values().stream()
-                .filter(ViewBuilder::isReachable)
+                .filter(view::isReachable)
                 .forEach(service -> service.ports().stream()
                         .filter(port -> port.protocol().isHttp())
                         .forEach(port -> httpPorts.add(port.number())));
@@ -61,6 +66,10 @@ final class SidecarView {
             view.add(view.cache().get(new ListenerProtos.OutboundHttp(address, port), ListenerProtos::outboundHttp));
             view.routes(Integer.toString(port), hosts(port), true);
         }
+        scope.services().values().stream()
+                .filter(service -> !service.ranges().isEmpty())
+                .forEach(service -> view.leaveOut(
+                        new LeftOut(service.from(), "", "", "ranges of addresses need traffic that is intercepted")));
         // Addresses are given to all services that there are, so that a scope moves none of them.
         var tcpHosts = new TreeSet<String>();
         view.push().services().values().stream()
@@ -69,7 +78,7 @@ final class SidecarView {
                 .forEach(service -> tcpHosts.add(service.host()));
         LocalAddresses.virtual(address, tcpHosts).forEach((host, virtual) -> {
             ServiceInfo service = scope.services().get(host);
-            if (service != null && ViewBuilder.isReachable(service)) {
+            if (service != null && view.isReachable(service)) {
                 for (PortInfo port : service.ports()) {
                     if (!port.protocol().isHttp() && scope.listensFor(port.number(), service)) {
                         view.add(tcp(service, port, virtual));
@@ -80,6 +89,14 @@ final class SidecarView {
     }
 
     private Resource tcp(ServiceInfo service, PortInfo port, String address) {
+        return view.cache()
+                .get(
+                        new ListenerProtos.OutboundTcp(address, port.number(), chains(service, port)),
+                        ListenerProtos::outboundTcp);
+    }
+
+    /// The ways of connections to a service; the last is for all that no other is for.
+    List<ListenerProtos.TcpChain> chains(ServiceInfo service, PortInfo port) {
         var ruled = ruleFor(service.host());
         var chains = new ArrayList<ListenerProtos.TcpChain>();
         if (ruled != null) {
@@ -97,11 +114,11 @@ final class SidecarView {
                     service.from(),
                     ""));
         }
-        return view.cache()
-                .get(new ListenerProtos.OutboundTcp(address, port.number(), chains), ListenerProtos::outboundTcp);
+        return chains;
     }
 
-    private List<VirtualHost> hosts(int port) {
+    /// The virtual hosts of an HTTP port.
+    List<VirtualHost> hosts(int port) {
         var hosts = new ArrayList<VirtualHost>();
         var known = new TreeSet<String>();
         for (ServiceInfo service : scope.services().values()) {
@@ -110,42 +127,49 @@ final class SidecarView {
                             candidate.number() == port && candidate.protocol().isHttp())
                     .findFirst()
                     .orElse(null);
-            if (served == null || !ViewBuilder.isReachable(service) || !scope.listensFor(port, service)) {
+            if (served == null || !view.isReachable(service) || !scope.listensFor(port, service)) {
                 continue;
             }
             known.add(service.host());
-            String name = service.host() + ":" + port;
-            var rule = ruleFor(service.host());
-            hosts.add(view.cache()
-                    .get(
-                            rule == null || rule.spec().http().isEmpty()
-                                    ? new RouteProtos.HostInput(
-                                            name,
-                                            domains(service, port),
-                                            service.from(),
-                                            List.of(),
-                                            Names.outbound(port, "", service.host()),
-                                            view.policy(service, "", port).hash(),
-                                            false,
-                                            true)
-                                    : new RouteProtos.HostInput(
-                                            name,
-                                            domains(service, port),
-                                            rule.object().ref(),
-                                            rules.http(rule, name, port, "mesh"::equals),
-                                            "",
-                                            null,
-                                            false,
-                                            true),
-                            RouteProtos::host));
+            hosts.add(host(service, port, domains(service, port)));
         }
         if (port == HTTP_PORT) {
             addUnregistered(known, hosts);
         }
         if (scope.registryOnly()) {
             hosts.add(BLOCK_ALL);
+        } else if (node.intercepts()) {
+            hosts.add(ALLOW_ANY);
         }
         return hosts;
+    }
+
+    /// The virtual host of one service's port.
+    VirtualHost host(ServiceInfo service, int port, List<String> domains) {
+        String name = service.host() + ":" + port;
+        var rule = ruleFor(service.host());
+        return view.cache()
+                .get(
+                        rule == null || rule.spec().http().isEmpty()
+                                ? new RouteProtos.HostInput(
+                                        name,
+                                        domains,
+                                        service.from(),
+                                        List.of(),
+                                        Names.outbound(port, "", service.host()),
+                                        view.policy(service, "", port).hash(),
+                                        false,
+                                        true)
+                                : new RouteProtos.HostInput(
+                                        name,
+                                        domains,
+                                        rule.object().ref(),
+                                        rules.http(rule, name, port, "mesh"::equals),
+                                        "",
+                                        null,
+                                        false,
+                                        true),
+                        RouteProtos::host);
     }
 
     // Hosts that only a virtual service knows are served on port 80, as in Istio.
@@ -185,6 +209,19 @@ final class SidecarView {
                     .setDirectResponse(DirectResponseAction.newBuilder().setStatus(502)))
             .build();
 
+    /// Lets what the registry does not know through to where the caller is going (ALLOW_ANY).
+    private static final VirtualHost ALLOW_ANY = VirtualHost.newBuilder()
+            .setName("allow_any")
+            .addDomains("*")
+            .setIncludeRequestAttemptCount(true)
+            .addRoutes(Route.newBuilder()
+                    .setName("allow_any")
+                    .setMatch(RouteMatch.newBuilder().setPrefix("/"))
+                    .setRoute(RouteAction.newBuilder()
+                            .setCluster(Names.PASSTHROUGH)
+                            .setTimeout(Duration.getDefaultInstance())))
+            .build();
+
     private static boolean onMesh(PushContext.Rule<VirtualService> rule) {
         return rule.spec().gateways().isEmpty() || rule.spec().gateways().contains("mesh");
     }
@@ -221,7 +258,7 @@ final class SidecarView {
             names.add(service.name() + "." + service.namespace());
             names.add(service.name() + "." + service.namespace() + ".svc");
         }
-        service.addresses().forEach(address -> names.add(address.contains(":") ? "[" + address + "]" : address));
+        service.singleAddresses().forEach(address -> names.add(address.contains(":") ? "[" + address + "]" : address));
         var domains = new ArrayList<String>();
         for (String name : names) {
             domains.add(name);
@@ -264,7 +301,29 @@ final class SidecarView {
                 && workload.namespace().equals(node.namespace());
     }
 
-    private void ingress(String address, Sidecar.IngressListener ingress) {
+    /// Where a Sidecar says that a captured port leads: the application, at an address of its own choice.
+    ///
+    /// @param sources that the workload's own address is called from
+    static ClusterProtos.Inbound inboundTo(Sidecar.IngressListener ingress, String own, List<String> sources) {
+        int port = ingress.port().number();
+        Protocol protocol = ServiceProtocols.of(ingress.port().protocol());
+        String endpoint = ingress.defaultEndpoint();
+        if (endpoint.startsWith("unix://")) {
+            return new ClusterProtos.Inbound(port, endpoint, port, protocol, List.of());
+        }
+        int colon = endpoint.lastIndexOf(':');
+        String written = endpoint.substring(0, colon).replaceAll("[\\[\\]]", "");
+        boolean itself = written.equals("0.0.0.0") || written.equals("::");
+        return new ClusterProtos.Inbound(
+                port,
+                itself ? own : written,
+                Integer.parseInt(endpoint.substring(colon + 1)),
+                protocol,
+                itself || written.equals(own) ? sources : List.of());
+    }
+
+    /// A Sidecar's way in at a bound address.
+    void ingress(String address, Sidecar.IngressListener ingress) {
         if (ingress.tls() != null) {
             return; // never plaintext instead
         }
@@ -297,8 +356,8 @@ final class SidecarView {
             int application,
             Protocol protocol,
             dev.mesh.api.finding.@Nullable ResourceRef from) {
-        view.add(
-                view.cache().get(new ClusterProtos.Inbound(port, host, application, protocol), ClusterProtos::inbound));
+        view.add(view.cache()
+                .get(new ClusterProtos.Inbound(port, host, application, protocol, List.of()), ClusterProtos::inbound));
         if (protocol.isHttp()) {
             view.add(ListenerProtos.inboundHttp(address, port, inboundRoutes(port, from)));
         } else {
@@ -306,7 +365,7 @@ final class SidecarView {
         }
     }
 
-    private static RouteConfiguration inboundRoutes(int port, dev.mesh.api.finding.@Nullable ResourceRef from) {
+    static RouteConfiguration inboundRoutes(int port, dev.mesh.api.finding.@Nullable ResourceRef from) {
         return RouteConfiguration.newBuilder()
                 .setName(Names.inbound(port))
                 .setValidateClusters(BoolValue.of(false))

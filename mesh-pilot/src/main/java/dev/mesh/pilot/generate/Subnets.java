@@ -19,7 +19,7 @@ final class Subnets {
         try {
             byte[] low = InetAddress.ofLiteral(slash < 0 ? range : range.substring(0, slash))
                     .getAddress();
-            byte[] at = InetAddress.ofLiteral(address).getAddress();
+            byte[] at = InetAddress.ofLiteral(address.replaceFirst("/.*", "")).getAddress();
             int bits = slash < 0 ? low.length * 8 : Integer.parseInt(range.substring(slash + 1));
             if (low.length != at.length) {
                 return false;

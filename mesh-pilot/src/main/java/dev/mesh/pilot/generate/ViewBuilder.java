@@ -85,7 +85,8 @@ final class ViewBuilder {
     /// All clusters of a service, and the endpoints of those that have them by EDS.
     void clusters(ServiceInfo service) {
         var rule = rule(service).orElse(null);
-        for (PortInfo port : service.ports()) {
+        for (PortInfo written : service.ports()) {
+            PortInfo port = node.intercepts() ? written.sniffed() : written.assumed();
             cluster(service, port, "", Map.of(), Policy.of(rule, null, port.number()));
             if (rule != null) {
                 for (DestinationRule.Subset subset : rule.subsets()) {
@@ -97,7 +98,22 @@ final class ViewBuilder {
 
     private void cluster(ServiceInfo service, PortInfo port, String subset, Map<String, String> labels, Policy policy) {
         var endpoints = assignment(service, port, subset, labels, policy);
-        boolean byEds = service.resolution() == Resolution.KNOWN || ClientTlsSupport.refuses(policy.tls());
+        boolean refused = ClientTlsSupport.refuses(policy.tls());
+        if (node.intercepts() && !refused && (service.headless() || service.resolution() == Resolution.NONE)) {
+            add(cache.get(
+                    new ClusterProtos.Input(
+                            service.host(),
+                            port,
+                            subset,
+                            policy,
+                            null,
+                            ClusterProtos.Hosts.ORIGINAL,
+                            service.subjectAltNames(),
+                            false),
+                    ClusterProtos::outbound));
+            return;
+        }
+        boolean byEds = service.resolution() == Resolution.KNOWN || refused;
         add(cache.get(
                 new ClusterProtos.Input(
                         service.host(),
@@ -105,6 +121,7 @@ final class ViewBuilder {
                         subset,
                         policy,
                         byEds ? null : endpoints,
+                        byEds ? ClusterProtos.Hosts.EDS : ClusterProtos.Hosts.DNS,
                         service.subjectAltNames(),
                         node.type() == ProxyNode.Type.PROXYLESS),
                 ClusterProtos::outbound));
@@ -133,9 +150,12 @@ final class ViewBuilder {
                 : push.endpoints(service);
     }
 
-    /// Whether clusters can be made for the service: the endpoints of a wildcard must be known.
-    static boolean isReachable(ServiceInfo service) {
-        return service.resolution() == Resolution.KNOWN || !service.host().startsWith("*");
+    /// Whether clusters can be made for the service: the endpoints of a wildcard must be known, or be where the
+    /// caller is going.
+    boolean isReachable(ServiceInfo service) {
+        return service.resolution() == Resolution.KNOWN
+                || !service.host().startsWith("*")
+                || (node.intercepts() && service.resolution() == Resolution.NONE);
     }
 
     /// A route configuration, with its virtual hosts beside it for clients that take them one by one.

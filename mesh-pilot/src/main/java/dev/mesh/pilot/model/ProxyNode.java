@@ -47,6 +47,11 @@ public record ProxyNode(
         PROXYLESS
     }
 
+    /// Whether traffic comes to the proxy without its peers' doing.
+    public boolean intercepts() {
+        return type == Type.SIDECAR && interception != Interception.NONE;
+    }
+
     public enum Interception {
         /// Traffic comes to bound ports.
         NONE,

@@ -13,9 +13,10 @@ import java.util.Set;
 /// @param name short; equal to the host where it has no other
 /// @param selector of its workloads; empty = none
 /// @param resolution how its endpoints are found
-/// @param addresses virtual addresses, without CIDR ranges
+/// @param addresses virtual addresses, and ranges of them (`10.0.0.0/8`)
 /// @param endpoints written in the object itself
 /// @param exportTo namespaces that see it; empty or `*` = all, `.` = its own
+/// @param headless whether clients call its workloads by their own addresses
 /// @param subjectAltNames that its certificates are checked for; empty = by the client's own rule
 public record ServiceInfo(
         ResourceRef from,
@@ -28,6 +29,7 @@ public record ServiceInfo(
         List<PortInfo> ports,
         List<Workload> endpoints,
         Set<String> exportTo,
+        boolean headless,
         List<String> subjectAltNames) {
     public ServiceInfo {
         selector = Map.copyOf(selector);
@@ -53,12 +55,24 @@ public record ServiceInfo(
         HTTP,
         HTTP2,
         TCP,
+        /// Nothing is said. Where traffic is intercepted its first bytes tell; elsewhere it is taken for HTTP.
+        AUTO,
         /// TLS that is passed on; told apart by its server name.
         TLS;
 
         public boolean isHttp() {
-            return this == HTTP || this == HTTP2;
+            return this == HTTP || this == HTTP2 || this == AUTO;
         }
+    }
+
+    /// The addresses without the ranges.
+    public List<String> singleAddresses() {
+        return addresses.stream().filter(address -> !address.contains("/")).toList();
+    }
+
+    /// The ranges among the addresses.
+    public List<String> ranges() {
+        return addresses.stream().filter(address -> address.contains("/")).toList();
     }
 
     /// Whether it came from a Kubernetes Service, and so has short names.
@@ -80,5 +94,20 @@ public record ServiceInfo(
     }
 
     /// @param target port of the workload, by number or by a name in its ports
-    public record PortInfo(String name, int number, Protocol protocol, String target) {}
+    public record PortInfo(String name, int number, Protocol protocol, String target) {
+        private static final Set<Integer> SERVER_FIRST = Set.of(25, 53, 3306, 27017);
+
+        /// For a proxy that sees no first bytes before it decides: what is not said is HTTP.
+        public PortInfo assumed() {
+            return protocol == Protocol.AUTO ? new PortInfo(name, number, Protocol.HTTP, target) : this;
+        }
+
+        /// For a proxy that does: where servers speak first by custom (SMTP, MySQL, MongoDB) and on the port of DNS
+        /// there is nothing to wait for (Istio does the same).
+        public PortInfo sniffed() {
+            return protocol == Protocol.AUTO && SERVER_FIRST.contains(number)
+                    ? new PortInfo(name, number, Protocol.TCP, target)
+                    : this;
+        }
+    }
 }

@@ -74,6 +74,7 @@ final class ServiceReader {
                 ports,
                 external ? List.of(at(spec.externalName(), object.ref().namespace())) : List.of(),
                 exportTo(object),
+                spec.clusterIP().equals("None"),
                 List.of());
     }
 
@@ -92,16 +93,8 @@ final class ServiceReader {
                 .toList();
         Remarks.serviceEntry(object, spec, findings);
         var addresses = new ArrayList<String>();
-        for (int i = 0; i < spec.addresses().size(); i++) {
-            if (spec.addresses().get(i).contains("/")) {
-                findings.add(Remarks.remark(
-                        object,
-                        Finding.Code.NOT_HONOURED,
-                        "spec.addresses[" + i + "]",
-                        "ranges are not honoured yet: only single addresses are"));
-            } else {
-                addresses.add(spec.addresses().get(i));
-            }
+        for (String address : spec.addresses()) {
+            addresses.add(address.replaceFirst(address.contains(":") ? "/128$" : "/32$", ""));
         }
         var services = new ArrayList<ServiceInfo>();
         for (String host : spec.hosts()) {
@@ -128,6 +121,7 @@ final class ServiceReader {
                     ports,
                     endpoints,
                     Set.copyOf(spec.exportTo()),
+                    false,
                     spec.subjectAltNames()));
         }
         return services;
@@ -149,7 +143,7 @@ final class ServiceReader {
     }
 
     /// What a port carries, by its `appProtocol`, else by the first part of its name (Istio, "Protocol
-    /// selection"); nothing said is HTTP here, since there is no sniffing.
+    /// selection").
     static Protocol protocol(String name, String appProtocol) {
         String said = (appProtocol.isEmpty() ? name : appProtocol).toLowerCase(Locale.ROOT);
         int dash = appProtocol.isEmpty() ? said.indexOf('-') : -1;
@@ -157,7 +151,8 @@ final class ServiceReader {
             case "grpc", "http2", "kubernetes.io/h2c" -> Protocol.HTTP2;
             case "tls", "https", "kubernetes.io/wss" -> Protocol.TLS;
             case "tcp", "mongo", "mysql", "redis" -> Protocol.TCP;
-            default -> Protocol.HTTP;
+            case "http" -> Protocol.HTTP;
+            default -> Protocol.AUTO;
         };
     }
 }

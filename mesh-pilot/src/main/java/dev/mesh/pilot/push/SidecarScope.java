@@ -91,6 +91,16 @@ public record SidecarScope(
                         && matches(egress, rule.namespace(), service.namespace(), Set.of(service.host())));
     }
 
+    /// The egress listener that is for this port alone; null if none is.
+    public Sidecar.@Nullable EgressListener egressAt(int port) {
+        return rule == null
+                ? null
+                : rule.spec().egress().stream()
+                        .filter(egress -> egress.port() != null && egress.port().number() == port)
+                        .findFirst()
+                        .orElse(null);
+    }
+
     private static PushContext.@Nullable Rule<Sidecar> ruleFor(PushContext push, ProxyNode node) {
         PushContext.Rule<Sidecar> whole = null;
         PushContext.Rule<Sidecar> root = null;

@@ -5,6 +5,7 @@ import com.google.protobuf.Value;
 import dev.mesh.api.xds.ClientFeatures;
 import dev.mesh.pilot.model.ProxyNode;
 import io.envoyproxy.envoy.config.core.v3.Node;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -32,7 +33,7 @@ final class NodeParser {
         return new ProxyNode(
                 node.getId(),
                 type,
-                List.of(parts[1]),
+                addresses(parts[1], text(metadata, "INSTANCE_IPS")),
                 namespace.isEmpty() ? parts[2].substring(parts[2].lastIndexOf('.') + 1) : namespace,
                 node.getCluster(),
                 labels(metadata),
@@ -54,6 +55,18 @@ final class NodeParser {
     /// The service account that a node claims to run as; empty: it says none.
     static String serviceAccount(Node node) {
         return text(node.getMetadata().getFieldsMap(), "SERVICE_ACCOUNT");
+    }
+
+    // Its other addresses are those of the other family.
+    private static List<String> addresses(String first, String all) {
+        var addresses = new LinkedHashSet<String>();
+        addresses.add(first);
+        for (String address : all.split(",")) {
+            if (!address.isBlank()) {
+                addresses.add(address.trim());
+            }
+        }
+        return List.copyOf(addresses);
     }
 
     private static String text(Map<String, Value> metadata, String key) {

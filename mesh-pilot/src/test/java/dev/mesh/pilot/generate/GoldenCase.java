@@ -86,18 +86,28 @@ record GoldenCase(Path folder) {
                 router
                         ? ProxyNode.Type.ROUTER
                         : "PROXYLESS".equals(settings.get("type")) ? ProxyNode.Type.PROXYLESS : ProxyNode.Type.SIDECAR,
-                List.of(address),
+                addresses(address, settings),
                 namespace,
                 name,
                 labels(settings),
                 "",
                 "",
                 "",
-                ProxyNode.Interception.NONE,
-                router ? "" : "127.128" + address.substring(address.indexOf('.', 4)),
+                ProxyNode.Interception.valueOf(text(settings, "interception", "NONE")),
+                router || settings.containsKey("interception")
+                        ? ""
+                        : "127.128" + address.substring(address.indexOf('.', 4)),
                 ports(settings),
                 Boolean.TRUE.equals(settings.get("vhds")),
                 false);
+    }
+
+    private static List<String> addresses(String first, Map<?, ?> settings) {
+        var addresses = new ArrayList<String>(List.of(first));
+        if (settings.get("others") instanceof List<?> written) {
+            written.forEach(other -> addresses.add(other.toString()));
+        }
+        return addresses;
     }
 
     private static Map<String, String> labels(Map<?, ?> settings) {
