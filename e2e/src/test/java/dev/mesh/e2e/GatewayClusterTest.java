@@ -15,9 +15,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.awaitility.core.ConditionTimeoutException;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -32,7 +34,8 @@ class GatewayClusterTest {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final Pattern SECURE_PORT = Pattern.compile("secure=\"([0-9]+)\"");
     private static final FreePorts PORTS = new FreePorts();
-    private static final List<String> KINDS = List.of("Gateway", "VirtualService", "ServiceEntry");
+    private static final Map<String, String> KINDS =
+            Map.of("gateways", "Gateway", "virtualservices", "VirtualService", "serviceentries", "ServiceEntry");
     // Loose ones: what the API server takes is not what is looked at here.
     private static final String DEFINITION = """
             apiVersion: apiextensions.k8s.io/v1
@@ -97,15 +100,10 @@ class GatewayClusterTest {
         kubectl.run("create", "namespace", "edge");
         kubectl.run("create", "serviceaccount", "ingress", "-n", "edge");
         var definitions = new StringBuilder();
-        for (String kind : KINDS) {
-            String singular = kind.toLowerCase(java.util.Locale.ROOT);
-            String plural =
-                    singular.endsWith("y") ? singular.substring(0, singular.length() - 1) + "ies" : singular + "s";
-            definitions.append(DEFINITION
-                    .replace("$plural", plural)
-                    .replace("$singular", singular)
-                    .replace("$kind", kind));
-        }
+        KINDS.forEach((plural, kind) -> definitions.append(DEFINITION
+                .replace("$plural", plural)
+                .replace("$singular", kind.toLowerCase(Locale.ROOT))
+                .replace("$kind", kind)));
         kubectl.apply(definitions.toString());
         kubectl.run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s");
         web = new EchoServer();
@@ -188,6 +186,15 @@ class GatewayClusterTest {
                                         + " \"terminationDrainDuration\": \"0s\"}")));
     }
 
+    private static void answers(Program gateway, int port, String version) {
+        try {
+            await().atMost(PATIENCE).until(() -> get(port, "/version"), version::equals);
+        } catch (ConditionTimeoutException e) {
+            throw new AssertionError(
+                    "no \"" + version + "\"; the gateway says\n" + gateway + "\nthe pilot says\n" + pilot, e);
+        }
+    }
+
     private static String get(int port, String path) throws IOException, InterruptedException {
         try (var client = HttpClient.newHttpClient()) {
             return client.send(
@@ -211,12 +218,12 @@ class GatewayClusterTest {
                 kubectl.run("create", "token", "ingress", "-n", "edge", "--audience", "istio-ca")
                         .strip());
         try (Program gateway = gateway("ingress-1", token)) {
-            await("gateway " + gateway).atMost(PATIENCE).until(() -> get(edge, "/version"), "one"::equals);
+            answers(gateway, edge, "one");
 
             assertThat(get(edge, "/anything")).startsWith("GET /anything HTTP/1.1");
 
             kubectl.apply(routes.replace("$version", "two"));
-            await().atMost(PATIENCE).until(() -> get(edge, "/version"), "two"::equals);
+            answers(gateway, edge, "two");
             assertThat(pilot.output())
                     .contains("signed a certificate identity=\"spiffe://cluster.local/ns/edge/sa/ingress\"")
                     .contains("connected proxy=\"router~127.0.0.1~ingress-1.edge~edge.svc.cluster.local\"");

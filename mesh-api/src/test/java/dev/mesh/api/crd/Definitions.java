@@ -159,8 +159,8 @@ final class Definitions {
         return root;
     }
 
-    private static final Map<String, Object> GENERATION = Map.of(
-            "x-kubernetes-int-or-string", true, "anyOf", List.of(Map.of("type", "integer"), Map.of("type", "string")));
+    private static final Map<String, Object> GENERATION = new TreeMap<>(Map.of(
+            "x-kubernetes-int-or-string", true, "anyOf", List.of(Map.of("type", "integer"), Map.of("type", "string"))));
 
     // What the control plane says of the object; other control planes may say more.
     private static final Map<String, Object> STATUS = status();
@@ -169,9 +169,10 @@ final class Definitions {
         var text = Map.of("type", "string");
         var condition = new TreeMap<String, Object>(Map.of(
                 "type", text, "status", text, "reason", text, "message", text, "observedGeneration", GENERATION));
-        condition.put("lastTransitionTime", Map.of("type", "string", "format", "date-time"));
-        condition.put("lastProbeTime", Map.of("type", "string", "format", "date-time"));
-        var unknown = Map.of("type", "object", "x-kubernetes-preserve-unknown-fields", true);
+        condition.put("lastTransitionTime", new TreeMap<>(Map.of("type", "string", "format", "date-time")));
+        condition.put("lastProbeTime", new TreeMap<>(Map.of("type", "string", "format", "date-time")));
+        var unknown =
+                new TreeMap<String, Object>(Map.of("type", "object", "x-kubernetes-preserve-unknown-fields", true));
         var properties = new LinkedHashMap<String, Object>();
         properties.put("conditions", described("What holds of the object now.", "array", "items", object(condition)));
         properties.put("observedGeneration", GENERATION);

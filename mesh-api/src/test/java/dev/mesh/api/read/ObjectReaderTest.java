@@ -94,8 +94,8 @@ class ObjectReaderTest {
                 ---
                 replicas: 3
                 ---
-                apiVersion: extensions.istio.io/v1alpha1
-                kind: WasmPlugin
+                apiVersion: install.istio.io/v1alpha1
+                kind: IstioOperator
                 metadata: {name: w}
                 """);
         assertThat(result.findings())
