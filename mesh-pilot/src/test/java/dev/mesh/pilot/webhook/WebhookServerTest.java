@@ -265,8 +265,8 @@ class WebhookServerTest {
                 "/validate",
                 review(
                         "CREATE",
-                        "WasmPlugin",
-                        "{apiVersion: extensions.istio.io/v1alpha1, kind: WasmPlugin, metadata: {name: w}, spec: {}}"));
+                        "IstioOperator",
+                        "{apiVersion: install.istio.io/v1alpha1, kind: IstioOperator, metadata: {name: w}, spec: {}}"));
         assertThat(Json.text(response, "allowed")).isEqualTo("true");
         assertThat(response.toString()).contains("not honoured");
     }
