@@ -5,6 +5,7 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
 import com.google.protobuf.Struct;
 import com.google.protobuf.Value;
+import dev.mesh.api.decide.compile.Packed;
 import dev.mesh.proxy.filter.AccessLogFactory;
 import dev.mesh.proxy.filter.AccessLogger;
 import dev.mesh.proxy.filter.ConfigRejected;
@@ -66,17 +67,17 @@ public final class AccessLogs implements AutoCloseable {
         }
     }
 
-    private static <T extends Message> T unpack(Any config, Class<T> type) throws ConfigRejected {
+    private static <T extends Message> T unpack(Any config, T prototype) throws ConfigRejected {
         try {
-            return config.unpack(type);
+            return Packed.unpack(config, prototype);
         } catch (InvalidProtocolBufferException e) {
-            throw new ConfigRejected("not a " + type.getSimpleName() + ": " + e.getMessage());
+            throw new ConfigRejected("not a " + Packed.type(prototype).getName() + ": " + e.getMessage());
         }
     }
 
     @SuppressWarnings("deprecation") // the short forms are still common
     private AccessLogger bindFile(Any config) throws ConfigRejected {
-        FileAccessLog log = unpack(config, FileAccessLog.class);
+        FileAccessLog log = unpack(config, FileAccessLog.getDefaultInstance());
         Format format = switch (log.getAccessLogFormatCase()) {
             case FORMAT -> Formats.compile(log.getFormat());
             case LOG_FORMAT -> compile(log.getLogFormat());
@@ -91,14 +92,14 @@ public final class AccessLogs implements AutoCloseable {
     }
 
     private AccessLogger bindStdout(Any config) throws ConfigRejected {
-        StdoutAccessLog log = unpack(config, StdoutAccessLog.class);
+        StdoutAccessLog log = unpack(config, StdoutAccessLog.getDefaultInstance());
         return logger(
                 writer("/dev/stdout"),
                 log.hasLogFormat() ? compile(log.getLogFormat()) : Formats.compile(DEFAULT_FORMAT));
     }
 
     private AccessLogger bindStderr(Any config) throws ConfigRejected {
-        StderrAccessLog log = unpack(config, StderrAccessLog.class);
+        StderrAccessLog log = unpack(config, StderrAccessLog.getDefaultInstance());
         return logger(
                 writer("/dev/stderr"),
                 log.hasLogFormat() ? compile(log.getLogFormat()) : Formats.compile(DEFAULT_FORMAT));

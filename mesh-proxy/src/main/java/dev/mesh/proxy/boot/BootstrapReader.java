@@ -2,6 +2,7 @@ package dev.mesh.proxy.boot;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import com.google.protobuf.DynamicMessage;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.util.JsonFormat;
 import dev.mesh.api.decide.compile.EnvoyTypes;
@@ -88,13 +89,18 @@ public final class BootstrapReader {
         if (!check.problems().isEmpty()) {
             throw new ConfigRejected(check.problems());
         }
-        var builder = Bootstrap.newBuilder();
+        // By descriptors alone, then once over the wire: a generated builder would be filled by reflection, and the
+        // lookup
+        // of all the accessors of its classes takes longer than all else here.
+        var builder = DynamicMessage.newBuilder(Bootstrap.getDescriptor());
+        Bootstrap bootstrap;
         try {
             JsonFormat.parser().usingTypeRegistry(EnvoyTypes.REGISTRY).merge(tree.toString(), builder);
+            bootstrap = Bootstrap.parseFrom(builder.build().toByteString());
         } catch (InvalidProtocolBufferException e) {
             throw new ConfigRejected(name + ": " + e.getMessage());
         }
-        return new BootstrapFile(builder.build(), check.places());
+        return new BootstrapFile(bootstrap, check.places());
     }
 
     // `line:column: what` has the place before what is said of it.

@@ -8,6 +8,7 @@ import com.google.protobuf.Value;
 import com.google.protobuf.util.Durations;
 import dev.mesh.api.decide.MaglevTable;
 import dev.mesh.api.decide.compile.Fields;
+import dev.mesh.api.decide.compile.Packed;
 import dev.mesh.proxy.codec.Http1Limits;
 import dev.mesh.proxy.codec.Http2Limits;
 import dev.mesh.proxy.filter.ConfigRejected;
@@ -369,7 +370,8 @@ public final class ClusterReader {
     private static void httpOptions(Any typed, HttpOptions http, List<String> reasons) {
         io.envoyproxy.envoy.extensions.upstreams.http.v3.HttpProtocolOptions options;
         try {
-            options = typed.unpack(io.envoyproxy.envoy.extensions.upstreams.http.v3.HttpProtocolOptions.class);
+            options = Packed.unpack(
+                    typed, io.envoyproxy.envoy.extensions.upstreams.http.v3.HttpProtocolOptions.getDefaultInstance());
         } catch (InvalidProtocolBufferException e) {
             reasons.add("typed_extension_protocol_options: not HttpProtocolOptions: " + e.getMessage());
             return;
@@ -586,22 +588,26 @@ public final class ClusterReader {
         for (var policy : proto.getLoadBalancingPolicy().getPoliciesList()) {
             Any typed = policy.getTypedExtensionConfig().getTypedConfig();
             try {
-                if (typed.is(RoundRobin.class)) {
-                    return typed.unpack(RoundRobin.class).getLocalityLbConfig().hasLocalityWeightedLbConfig();
-                }
-                if (typed.is(LeastRequest.class)) {
-                    return typed.unpack(LeastRequest.class)
+                if (Packed.is(typed, RoundRobin.getDefaultInstance())) {
+                    return Packed.unpack(typed, RoundRobin.getDefaultInstance())
                             .getLocalityLbConfig()
                             .hasLocalityWeightedLbConfig();
                 }
-                if (typed.is(Random.class)) {
-                    return typed.unpack(Random.class).getLocalityLbConfig().hasLocalityWeightedLbConfig();
+                if (Packed.is(typed, LeastRequest.getDefaultInstance())) {
+                    return Packed.unpack(typed, LeastRequest.getDefaultInstance())
+                            .getLocalityLbConfig()
+                            .hasLocalityWeightedLbConfig();
                 }
-                if (typed.is(RingHash.class)) {
-                    return typed.unpack(RingHash.class).hasLocalityWeightedLbConfig();
+                if (Packed.is(typed, Random.getDefaultInstance())) {
+                    return Packed.unpack(typed, Random.getDefaultInstance())
+                            .getLocalityLbConfig()
+                            .hasLocalityWeightedLbConfig();
                 }
-                if (typed.is(Maglev.class)) {
-                    return typed.unpack(Maglev.class).hasLocalityWeightedLbConfig();
+                if (Packed.is(typed, RingHash.getDefaultInstance())) {
+                    return Packed.unpack(typed, RingHash.getDefaultInstance()).hasLocalityWeightedLbConfig();
+                }
+                if (Packed.is(typed, Maglev.getDefaultInstance())) {
+                    return Packed.unpack(typed, Maglev.getDefaultInstance()).hasLocalityWeightedLbConfig();
                 }
             } catch (InvalidProtocolBufferException e) {
                 return false; // refused where the policy itself is read

@@ -7,6 +7,7 @@ import dev.mesh.api.decide.RouteAction.ClusterSpecifier;
 import dev.mesh.api.decide.RouteAction.Forward;
 import dev.mesh.api.decide.RouteTable;
 import dev.mesh.api.decide.VirtualHost;
+import dev.mesh.api.decide.compile.Packed;
 import io.envoyproxy.envoy.config.route.v3.FilterConfig;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
@@ -57,7 +58,7 @@ public final class PerRouteConfigs {
     ///
     /// @throws ConfigRejected if it asks for what is not supported
     public static Any unwrap(Any config) throws ConfigRejected {
-        if (!config.is(FilterConfig.class)) {
+        if (!Packed.is(config, FilterConfig.getDefaultInstance())) {
             return config;
         }
         var wrapper = wrapper(config);
@@ -68,12 +69,13 @@ public final class PerRouteConfigs {
     }
 
     private static boolean isOptional(Any config) throws ConfigRejected {
-        return config.is(FilterConfig.class) && wrapper(config).getIsOptional();
+        return Packed.is(config, FilterConfig.getDefaultInstance())
+                && wrapper(config).getIsOptional();
     }
 
     private static FilterConfig wrapper(Any config) throws ConfigRejected {
         try {
-            return config.unpack(FilterConfig.class);
+            return Packed.unpack(config, FilterConfig.getDefaultInstance());
         } catch (InvalidProtocolBufferException e) {
             throw new ConfigRejected("not a FilterConfig: " + e.getMessage());
         }

@@ -5,6 +5,8 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.util.Durations;
 import dev.mesh.api.decide.RouteTable;
 import dev.mesh.api.decide.compile.Compiled;
+import dev.mesh.api.decide.compile.Fields;
+import dev.mesh.api.decide.compile.Packed;
 import dev.mesh.api.decide.compile.RouteCompiler;
 import dev.mesh.proxy.accesslog.AccessLogFilters;
 import dev.mesh.proxy.filter.AccessLogFactory;
@@ -96,16 +98,12 @@ public final class HttpConnectionManagerFactory implements NetworkFilterFactory 
     public Bound bind(Any config, BindContext context) throws ConfigRejected {
         HttpConnectionManager proto;
         try {
-            proto = config.unpack(HttpConnectionManager.class);
+            proto = Packed.unpack(config, HttpConnectionManager.getDefaultInstance());
         } catch (InvalidProtocolBufferException e) {
             throw new ConfigRejected("not an HttpConnectionManager: " + e.getMessage());
         }
         var reasons = new ArrayList<String>();
-        for (var field : proto.getAllFields().keySet()) {
-            if (!SUPPORTED.contains(field.getName())) {
-                reasons.add(field.getName() + ": not supported");
-            }
-        }
+        Fields.of(proto, "").honours(SUPPORTED.toArray(String[]::new)).refuseOthers(reasons);
         if (proto.getStatPrefix().isEmpty()) {
             reasons.add("stat_prefix: empty (expected: at least one character)");
         }

@@ -7,6 +7,7 @@ import dev.mesh.api.decide.ListenerTable;
 import dev.mesh.api.decide.compile.Compiled;
 import dev.mesh.api.decide.compile.Fields;
 import dev.mesh.api.decide.compile.ListenerCompiler;
+import dev.mesh.api.decide.compile.Packed;
 import dev.mesh.proxy.filter.BindContext;
 import dev.mesh.proxy.filter.ConfigRejected;
 import dev.mesh.proxy.filter.NetworkFilterFactory;
@@ -134,20 +135,22 @@ final class ListenerReader {
                     ? disabled(filter.getFilterDisabled(), path + ".filter_disabled", reasons)
                     : port -> false;
             try {
-                if (typed.is(TlsInspector.class)) {
+                if (Packed.is(typed, TlsInspector.getDefaultInstance())) {
                     tls = true;
                     notTls = disabled;
                     // How much is read at first changes nothing that can be seen.
-                    Fields.of(typed.unpack(TlsInspector.class), path)
+                    Fields.of(Packed.unpack(typed, TlsInspector.getDefaultInstance()), path)
                             .honours("initial_read_buffer_size")
                             .offOnly("enable_ja3_fingerprinting")
                             .refuseOthers(reasons);
-                } else if (typed.is(HttpInspector.class)) {
+                } else if (Packed.is(typed, HttpInspector.getDefaultInstance())) {
                     http = true;
                     notHttp = disabled;
-                    Fields.of(typed.unpack(HttpInspector.class), path).refuseOthers(reasons);
-                } else if (typed.is(OriginalDst.class)) {
-                    Fields.of(typed.unpack(OriginalDst.class), path).refuseOthers(reasons);
+                    Fields.of(Packed.unpack(typed, HttpInspector.getDefaultInstance()), path)
+                            .refuseOthers(reasons);
+                } else if (Packed.is(typed, OriginalDst.getDefaultInstance())) {
+                    Fields.of(Packed.unpack(typed, OriginalDst.getDefaultInstance()), path)
+                            .refuseOthers(reasons);
                     if (filter.hasFilterDisabled()) {
                         reasons.add(path + ".filter_disabled: not supported for original_dst");
                     }

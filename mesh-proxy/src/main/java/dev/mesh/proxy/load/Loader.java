@@ -6,6 +6,7 @@ import com.google.protobuf.Message;
 import dev.mesh.api.decide.RouteAction;
 import dev.mesh.api.decide.RouteTable;
 import dev.mesh.api.decide.VirtualHost;
+import dev.mesh.api.decide.compile.Packed;
 import dev.mesh.api.xds.XdsType;
 import dev.mesh.proxy.cluster.ClusterReader;
 import dev.mesh.proxy.filter.ConfigRejected;
@@ -154,7 +155,7 @@ public final class Loader {
         for (int i = 0; i < staticClusters.size(); i++) {
             var cluster = staticClusters.get(i);
             try {
-                clusters.cluster(new Update(cluster.getName(), "", Any.pack(cluster)), cluster);
+                clusters.cluster(new Update(cluster.getName(), "", Packed.pack(cluster)), cluster);
             } catch (ConfigRejected e) {
                 int at = i;
                 e.reasons()
@@ -165,7 +166,7 @@ public final class Loader {
         for (int i = 0; i < staticListeners.size(); i++) {
             var listener = staticListeners.get(i);
             try {
-                listeners.listener(new Update(listener.getName(), "", Any.pack(listener)), listener);
+                listeners.listener(new Update(listener.getName(), "", Packed.pack(listener)), listener);
             } catch (ConfigRejected e) {
                 int at = i;
                 e.reasons()
@@ -312,18 +313,19 @@ public final class Loader {
     private void check(XdsType type, Update update) throws ConfigRejected, InvalidProtocolBufferException {
         switch (type) {
             case CLUSTER -> {
-                clusters.check(unpack(update, Cluster.class));
+                clusters.check(unpack(update, Cluster.getDefaultInstance()));
                 incoming.put(type, update);
             }
             case ENDPOINT -> {
-                ClusterReader.hosts(unpack(update, ClusterLoadAssignment.class), ClusterReader.Resolver.LITERALS);
+                ClusterReader.hosts(
+                        unpack(update, ClusterLoadAssignment.getDefaultInstance()), ClusterReader.Resolver.LITERALS);
                 incoming.put(type, update);
             }
             case LISTENER -> {
-                incoming.putListener(update, listeners.check(unpack(update, Listener.class)));
+                incoming.putListener(update, listeners.check(unpack(update, Listener.getDefaultInstance())));
             }
             case ROUTE -> {
-                RouteConfiguration proto = unpack(update, RouteConfiguration.class);
+                RouteConfiguration proto = unpack(update, RouteConfiguration.getDefaultInstance());
                 incoming.putRoute(update, routes.compiled(proto), proto);
             }
             case VIRTUAL_HOST -> {
@@ -338,7 +340,8 @@ public final class Loader {
                 }
                 if (configuration != null) {
                     routes.compiled(
-                            unpack(update, io.envoyproxy.envoy.config.route.v3.VirtualHost.class), configuration);
+                            unpack(update, io.envoyproxy.envoy.config.route.v3.VirtualHost.getDefaultInstance()),
+                            configuration);
                 }
                 incoming.put(type, update);
             }
@@ -410,7 +413,7 @@ public final class Loader {
                 RouteSlot slot = routes.find(Routes.routeOf(update.name()));
                 RouteConfiguration configuration = slot == null ? null : slot.configuration;
                 if (slot != null && configuration != null && slot.virtualHosts.containsKey(update.name())) {
-                    var proto = unpack(update, io.envoyproxy.envoy.config.route.v3.VirtualHost.class);
+                    var proto = unpack(update, io.envoyproxy.envoy.config.route.v3.VirtualHost.getDefaultInstance());
                     missing = refusedOf(clusterNames(routes.compiled(proto, configuration)), staged);
                 }
             } catch (ConfigRejected | InvalidProtocolBufferException e) {
@@ -459,7 +462,7 @@ public final class Loader {
 
     private static boolean hasHosts(Update endpoints) {
         try {
-            return unpack(endpoints, ClusterLoadAssignment.class).getEndpointsList().stream()
+            return unpack(endpoints, ClusterLoadAssignment.getDefaultInstance()).getEndpointsList().stream()
                     .anyMatch(locality -> locality.getLbEndpointsCount() > 0);
         } catch (InvalidProtocolBufferException e) {
             return false;
@@ -482,18 +485,18 @@ public final class Loader {
 
     private void one(XdsType type, Update update) throws ConfigRejected, InvalidProtocolBufferException {
         switch (type) {
-            case CLUSTER -> clusters.cluster(update, unpack(update, Cluster.class));
-            case ENDPOINT -> clusters.endpoints(update, unpack(update, ClusterLoadAssignment.class));
-            case LISTENER -> listeners.listener(update, unpack(update, Listener.class));
-            case ROUTE -> routes.route(update, unpack(update, RouteConfiguration.class));
+            case CLUSTER -> clusters.cluster(update, unpack(update, Cluster.getDefaultInstance()));
+            case ENDPOINT -> clusters.endpoints(update, unpack(update, ClusterLoadAssignment.getDefaultInstance()));
+            case LISTENER -> listeners.listener(update, unpack(update, Listener.getDefaultInstance()));
+            case ROUTE -> routes.route(update, unpack(update, RouteConfiguration.getDefaultInstance()));
             case VIRTUAL_HOST -> throw new IllegalStateException("virtual hosts come together");
             case SECRET -> throw new ConfigRejected("secrets are not supported");
             case PUSH_COMMIT -> {}
         }
     }
 
-    static <T extends Message> T unpack(Update update, Class<T> type) throws InvalidProtocolBufferException {
-        return update.body().unpack(type);
+    static <T extends Message> T unpack(Update update, T prototype) throws InvalidProtocolBufferException {
+        return Packed.unpack(update.body(), prototype);
     }
 
     // ---- removal ----

@@ -205,7 +205,8 @@ final class Routes {
                 RouteState state = states.get(route);
                 RouteConfiguration configuration = state == null ? null : state.slot.configuration;
                 if (configuration != null && configuration.hasVhds()) { // else nobody wants it
-                    var proto = Loader.unpack(update, io.envoyproxy.envoy.config.route.v3.VirtualHost.class);
+                    var proto =
+                            Loader.unpack(update, io.envoyproxy.envoy.config.route.v3.VirtualHost.getDefaultInstance());
                     changedBy
                             .computeIfAbsent(route, any -> new ArrayList<>())
                             .add(new Incoming(update, compiled(proto, configuration)));

@@ -3,6 +3,7 @@ package dev.mesh.proxy.tls;
 import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
 import dev.mesh.api.decide.compile.Fields;
+import dev.mesh.api.decide.compile.Packed;
 import dev.mesh.proxy.filter.ConfigRejected;
 import io.envoyproxy.envoy.config.core.v3.DataSource;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext;
@@ -88,7 +89,8 @@ public final class TlsContexts {
                     "\"" + type(config) + "\" is not supported (expected: UpstreamTlsContext or RawBuffer)");
         }
         try {
-            return new TlsContexts(secrets).upstream(config.unpack(UpstreamTlsContext.class), checksServerName);
+            return new TlsContexts(secrets)
+                    .upstream(Packed.unpack(config, UpstreamTlsContext.getDefaultInstance()), checksServerName);
         } catch (InvalidProtocolBufferException e) {
             throw new ConfigRejected("not an UpstreamTlsContext: " + e.getMessage());
         }
@@ -186,7 +188,8 @@ public final class TlsContexts {
                     "\"" + type(config) + "\" is not supported (expected: DownstreamTlsContext or RawBuffer)");
         }
         try {
-            return new TlsContexts(secrets).downstream(config.unpack(DownstreamTlsContext.class));
+            return new TlsContexts(secrets)
+                    .downstream(Packed.unpack(config, DownstreamTlsContext.getDefaultInstance()));
         } catch (InvalidProtocolBufferException e) {
             throw new ConfigRejected("not a DownstreamTlsContext: " + e.getMessage());
         }

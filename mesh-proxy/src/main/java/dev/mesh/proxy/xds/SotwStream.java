@@ -5,6 +5,7 @@ import com.google.protobuf.CodedInputStream;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.WireFormat;
 import com.google.rpc.Status;
+import dev.mesh.api.decide.compile.Packed;
 import dev.mesh.api.xds.XdsType;
 import io.envoyproxy.envoy.config.core.v3.Node;
 import io.envoyproxy.envoy.service.discovery.v3.AggregatedDiscoveryServiceGrpc;
@@ -109,7 +110,7 @@ final class SotwStream implements AdsStream {
         Any inner = body;
         String name = "";
         if (body.getTypeUrl().equals(WRAPPER)) {
-            Resource wrapped = body.unpack(Resource.class);
+            Resource wrapped = Packed.unpack(body, Resource.getDefaultInstance());
             inner = wrapped.getResource();
             name = wrapped.getName();
         }

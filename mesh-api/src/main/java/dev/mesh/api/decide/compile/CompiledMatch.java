@@ -288,7 +288,7 @@ record CompiledMatch(
             parameters.add(query(proto.getQueryParameters(i), path + ".query_parameters[" + i + "]", reasons));
         }
         for (var unsupported : List.of("dynamic_metadata", "filter_state")) {
-            var field = proto.getDescriptorForType().findFieldByName(unsupported);
+            var field = Packed.type(proto).findFieldByName(unsupported);
             if (field != null && proto.getRepeatedFieldCount(field) > 0) {
                 reasons.add(path + "." + unsupported, "not supported");
             }

@@ -92,11 +92,15 @@ public final class Explainer {
         for (Filter filter : found.getFiltersList()) {
             try {
                 Any typed = filter.getTypedConfig();
-                if (typed.is(HttpConnectionManager.class)) {
-                    return http(listener, chainName, typed.unpack(HttpConnectionManager.class), connection);
+                if (Packed.is(typed, HttpConnectionManager.getDefaultInstance())) {
+                    return http(
+                            listener,
+                            chainName,
+                            Packed.unpack(typed, HttpConnectionManager.getDefaultInstance()),
+                            connection);
                 }
-                if (typed.is(TcpProxy.class)) {
-                    return tcp(listener, chainName, found, typed.unpack(TcpProxy.class));
+                if (Packed.is(typed, TcpProxy.getDefaultInstance())) {
+                    return tcp(listener, chainName, found, Packed.unpack(typed, TcpProxy.getDefaultInstance()));
                 }
             } catch (InvalidProtocolBufferException e) {
                 return over("filter " + filter.getName() + " cannot be read: " + e.getMessage());
@@ -160,7 +164,7 @@ public final class Explainer {
         }
         boolean http = listener.getFilterChainsList().stream()
                 .flatMap(chain -> chain.getFiltersList().stream())
-                .anyMatch(filter -> filter.getTypedConfig().is(HttpConnectionManager.class));
+                .anyMatch(filter -> Packed.is(filter.getTypedConfig(), HttpConnectionManager.getDefaultInstance()));
         return http == !request.scheme().equals("tcp") ? score + 2 : score;
     }
 

@@ -1,6 +1,7 @@
 package dev.mesh.proxy.filters.cors;
 
 import com.google.protobuf.Any;
+import dev.mesh.api.decide.compile.Packed;
 import dev.mesh.proxy.filter.BindContext;
 import dev.mesh.proxy.filter.ConfigRejected;
 import dev.mesh.proxy.filter.HttpFilter;
@@ -28,7 +29,7 @@ public final class CorsFilterFactory implements HttpFilterFactory {
 
     @Override
     public HttpFilter.Bound bind(Any config, BindContext context) throws ConfigRejected {
-        if (!config.is(Cors.class)) { // a message without fields: there is nothing more to check
+        if (!Packed.is(config, Cors.getDefaultInstance())) { // a message without fields: there is nothing more to check
             throw new ConfigRejected("\"" + config.getTypeUrl() + "\" (expected: Cors)");
         }
         Scope scope = context.httpStats().child("cors");

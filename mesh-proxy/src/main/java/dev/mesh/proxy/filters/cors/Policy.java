@@ -4,6 +4,7 @@ import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
 import dev.mesh.api.decide.compile.Compiled;
 import dev.mesh.api.decide.compile.Matchers;
+import dev.mesh.api.decide.compile.Packed;
 import dev.mesh.proxy.filter.ConfigRejected;
 import dev.mesh.proxy.filter.Fraction;
 import io.envoyproxy.envoy.config.core.v3.RuntimeFractionalPercent;
@@ -35,7 +36,7 @@ record Policy(
     static Policy read(Any config) throws ConfigRejected {
         CorsPolicy proto;
         try {
-            proto = config.unpack(CorsPolicy.class);
+            proto = Packed.unpack(config, CorsPolicy.getDefaultInstance());
         } catch (InvalidProtocolBufferException e) {
             throw new ConfigRejected("not a CorsPolicy: " + e.getMessage());
         }

@@ -6,6 +6,7 @@ import com.google.protobuf.util.Durations;
 import dev.mesh.api.decide.HeaderMatch;
 import dev.mesh.api.decide.compile.Compiled;
 import dev.mesh.api.decide.compile.Matchers;
+import dev.mesh.api.decide.compile.Packed;
 import dev.mesh.proxy.filter.ConfigRejected;
 import dev.mesh.proxy.filter.Fraction;
 import io.envoyproxy.envoy.extensions.filters.common.fault.v3.FaultDelay;
@@ -47,7 +48,7 @@ record Settings(
     static Settings read(Any config) throws ConfigRejected {
         HTTPFault proto;
         try {
-            proto = config.unpack(HTTPFault.class);
+            proto = Packed.unpack(config, HTTPFault.getDefaultInstance());
         } catch (InvalidProtocolBufferException e) {
             throw new ConfigRejected("not an HTTPFault: " + e.getMessage());
         }

@@ -2,6 +2,7 @@ package dev.mesh.proxy.filters.router;
 
 import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
+import dev.mesh.api.decide.compile.Packed;
 import dev.mesh.proxy.filter.BindContext;
 import dev.mesh.proxy.filter.ConfigRejected;
 import dev.mesh.proxy.filter.HttpFilter;
@@ -37,7 +38,7 @@ public final class RouterFilterFactory implements HttpFilterFactory {
     public HttpFilter.Bound bind(Any config, BindContext context) throws ConfigRejected {
         Router router;
         try {
-            router = config.unpack(Router.class);
+            router = Packed.unpack(config, Router.getDefaultInstance());
         } catch (InvalidProtocolBufferException e) {
             throw new ConfigRejected("not a Router: " + e.getMessage());
         }

@@ -4,6 +4,7 @@ import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.util.Durations;
 import dev.mesh.api.decide.compile.Fields;
+import dev.mesh.api.decide.compile.Packed;
 import dev.mesh.proxy.accesslog.AccessLogFilters;
 import dev.mesh.proxy.filter.AccessLogFactory;
 import dev.mesh.proxy.filter.AccessLogger;
@@ -42,7 +43,7 @@ public final class TcpProxyFactory implements NetworkFilterFactory {
     public Bound bind(Any config, BindContext context) throws ConfigRejected {
         TcpProxy proto;
         try {
-            proto = config.unpack(TcpProxy.class);
+            proto = Packed.unpack(config, TcpProxy.getDefaultInstance());
         } catch (InvalidProtocolBufferException e) {
             throw new ConfigRejected("not a TcpProxy: " + e.getMessage());
         }
