@@ -26,6 +26,7 @@ class RoomsTest {
             "serve",
             "session",
             "ca",
+            "webhook",
             "admin",
             "boot");
     private static final JavaClasses CLASSES = new ClassFileImporter()

@@ -8,8 +8,9 @@ import dev.mesh.pilot.ca.LiveCertificate;
 import dev.mesh.pilot.ca.MeshTrust;
 import dev.mesh.pilot.ca.RootDistribution;
 import dev.mesh.pilot.ca.RootStore;
-import dev.mesh.pilot.kube.KubeClients;
+import dev.mesh.pilot.ca.SigningMaterial;
 import dev.mesh.pilot.kube.KubeOptions;
+import dev.mesh.pilot.kubeconfig.KubernetesClients;
 import dev.mesh.pilot.webhook.CaBundles;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
@@ -17,6 +18,7 @@ import io.grpc.BindableService;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -35,6 +37,8 @@ import org.slf4j.LoggerFactory;
 final class MeshServers implements AutoCloseable {
     private static final Logger LOGGER = LoggerFactory.getLogger(MeshServers.class);
     private static final int LOOK_MINUTES = 10;
+    // As Istio's: who is connected proves again and again that it may be.
+    private static final Duration LONGEST_CONNECTION = Duration.ofMinutes(30);
 
     private final Deque<AutoCloseable> open = new ArrayDeque<>();
     private @Nullable SecureServer secure;
@@ -67,12 +71,13 @@ final class MeshServers implements AutoCloseable {
 
     private void begin(Pilot pilot, KubeOptions cluster, String trustDomain, int securePort, int webhookPort)
             throws IOException, CertificateAuthority.Refused {
-        KubernetesClient client = opened(KubeClients.of(cluster.kubeconfig()));
+        KubernetesClient client = opened(KubernetesClients.of(cluster.kubeconfig()));
         Clock clock = Clock.systemUTC();
         var changes = new CopyOnWriteArrayList<Runnable>();
         var roots = opened(
                 new RootStore(client, cluster.namespace(), trustDomain, clock, () -> changes.forEach(Runnable::run)));
         roots.open();
+        SigningMaterial first = roots.material();
         var authority = new CertificateAuthority(roots::material, clock);
         var certificate = new LiveCertificate(authority, names(cluster), clock);
         var services = new ArrayList<BindableService>(pilot.forProxies());
@@ -81,8 +86,9 @@ final class MeshServers implements AutoCloseable {
                 new InetSocketAddress(securePort),
                 certificate,
                 new MeshTrust(roots::trusted),
-                new Authentication(new KubernetesTokens(client, trustDomain, clock), trustDomain),
+                new Authentication(new KubernetesTokens(client, trustDomain, clock), trustDomain, clock),
                 pilot.executor(),
+                LONGEST_CONNECTION,
                 services));
         server.start();
         secure = server;
@@ -111,6 +117,9 @@ final class MeshServers implements AutoCloseable {
         changes.add(() -> renew(certificate));
         changes.add(distribution::changed);
         changes.add(bundles::changed);
+        if (roots.material() != first) {
+            changes.forEach(Runnable::run); // it changed before there was anybody to tell
+        }
         LOGGER.atInfo()
                 .addKeyValue("secure", server.port())
                 .addKeyValue("webhooks", hooks.port())

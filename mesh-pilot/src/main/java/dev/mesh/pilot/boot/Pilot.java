@@ -50,7 +50,7 @@ public final class Pilot implements AutoCloseable {
     private final Snapshots snapshots = new Snapshots();
     private final AtomicLong oldestChange = new AtomicLong();
     private final AdsService ads;
-    private final ProxySessions sessions = new ProxySessions();
+    private final ProxySessions sessions = new ProxySessions(this::newest);
     private final Source source;
     private final Server server;
     private final Set<Finding> known = new HashSet<>();

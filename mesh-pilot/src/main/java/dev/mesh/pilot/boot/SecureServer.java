@@ -13,6 +13,7 @@ import io.netty.handler.ssl.SslContextBuilder;
 import io.netty.handler.ssl.SslProvider;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
@@ -22,16 +23,21 @@ import java.util.concurrent.TimeUnit;
 final class SecureServer implements AutoCloseable {
     // A certificate request is small, and so is what a proxy says on its streams.
     private static final int MOST_BYTES = 4 << 20;
+    private static final int GRACE_SECONDS = 5;
 
     private final Server server;
 
     /// Binds at [#start].
+    ///
+    /// @param longest how long a connection may last, a tenth more or less; its calls end some seconds later, so
+    ///     that streams do not outlive for long what has proven their caller
     SecureServer(
             InetSocketAddress address,
             LiveCertificate certificate,
             MeshTrust trust,
             Authentication authentication,
             Executor executor,
+            Duration longest,
             List<BindableService> services)
             throws IOException {
         var tls = GrpcSslContexts.configure(SslContextBuilder.forServer(certificate.keyManager()), SslProvider.JDK)
@@ -43,6 +49,8 @@ final class SecureServer implements AutoCloseable {
                 .sslContext(tls)
                 .executor(executor)
                 .maxInboundMessageSize(MOST_BYTES)
+                .maxConnectionAge(longest.toMillis(), TimeUnit.MILLISECONDS)
+                .maxConnectionAgeGrace(GRACE_SECONDS, TimeUnit.SECONDS)
                 .permitKeepAliveTime(10, TimeUnit.SECONDS)
                 .permitKeepAliveWithoutCalls(true);
         services.forEach(service -> builder.addService(ServerInterceptors.intercept(service, authentication)));

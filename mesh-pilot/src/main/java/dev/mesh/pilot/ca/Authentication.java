@@ -12,8 +12,11 @@ import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import io.grpc.Status;
 import java.security.cert.Certificate;
+import java.security.cert.CertificateException;
 import java.security.cert.CertificateParsingException;
 import java.security.cert.X509Certificate;
+import java.time.Clock;
+import java.util.Date;
 import java.util.List;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import javax.net.ssl.SSLSession;
@@ -32,10 +35,12 @@ public final class Authentication implements ServerInterceptor {
 
     private final TokenReviewer tokens;
     private final String trustDomain;
+    private final Clock clock;
 
-    public Authentication(TokenReviewer tokens, String trustDomain) {
+    public Authentication(TokenReviewer tokens, String trustDomain, Clock clock) {
         this.tokens = tokens;
         this.trustDomain = trustDomain;
+        this.clock = clock;
     }
 
     @Override
@@ -75,6 +80,12 @@ public final class Authentication implements ServerInterceptor {
         }
         if (chain.length == 0 || !(chain[0] instanceof X509Certificate certificate)) {
             return null;
+        }
+        try {
+            // The handshake has seen to that once; a connection may be older than its certificate.
+            certificate.checkValidity(Date.from(clock.instant()));
+        } catch (CertificateException e) {
+            throw new TokenReviewer.Invalid("the certificate is not valid now: " + e.getMessage());
         }
         SpiffeId identity = identity(certificate);
         if (!identity.trustDomain().equals(trustDomain)) {

@@ -149,7 +149,9 @@ public final class CertificateAuthority {
                     .addExtension(
                             Extension.authorityKeyIdentifier,
                             false,
-                            extensions.createAuthorityKeyIdentifier(with.signer()));
+                            // By its key alone: a renewed authority has another number, and is the same one.
+                            extensions.createAuthorityKeyIdentifier(
+                                    with.signer().getPublicKey()));
             var chain = new ArrayList<X509Certificate>();
             chain.add(signed(builder, with));
             with.chain().stream()

@@ -22,7 +22,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// Keeps the mesh's roots in the ConfigMap `istio-ca-root-cert` of every namespace, as Istio does: proxies verify the
-/// pilot by it. What somebody else makes of it is put right. Every replica does it, all with the same bytes.
+/// pilot by it. What somebody makes of ours is put right; one that another control plane keeps is left to it, and said.
+/// Every replica does it, all with the same bytes.
 public final class RootDistribution implements AutoCloseable {
     /// Name of the ConfigMap.
     public static final String NAME = "istio-ca-root-cert";
@@ -33,6 +34,8 @@ public final class RootDistribution implements AutoCloseable {
     // No proxies live there (Istio, inject.IgnoredNamespaces).
     private static final Set<String> LEFT_OUT =
             Set.of("kube-system", "kube-public", "kube-node-lease", "local-path-storage");
+    private static final String MANAGED_BY = "app.kubernetes.io/managed-by";
+    private static final String US = "mesh-pilot";
     private static final int AGAIN_SECONDS = 5;
 
     private final KubernetesClient client;
@@ -107,6 +110,13 @@ public final class RootDistribution implements AutoCloseable {
             if (found == null) {
                 create(name, data);
             } else if (!Objects.equals(found.getData(), data)) {
+                if (!isOurs(found)) {
+                    tell(
+                            name,
+                            "ConfigMap " + NAME + " is another control plane's (no label " + MANAGED_BY + ": " + US
+                                    + "), and holds another root: proxies of this mesh do not start there until it is deleted");
+                    return;
+                }
                 client.resource(new ConfigMapBuilder(found).withData(data).build())
                         .update();
             }
@@ -119,12 +129,21 @@ public final class RootDistribution implements AutoCloseable {
                     ? "the pilot's service account may not create and update configmaps in " + name
                             + " (look at its ClusterRole), or the namespace is going: " + e.getMessage()
                     : String.valueOf(e.getMessage());
-            if (!what.equals(trouble.put(name, what))) {
-                LOGGER.atWarn().log("{} is not in namespace {}: {}", NAME, name, what);
-            }
+            tell(name, NAME + " cannot be written: " + what);
             again(name);
         } catch (RuntimeException e) {
             LOGGER.atError().setCause(e).addKeyValue("namespace", name).log("error of the pilot");
+        }
+    }
+
+    private static boolean isOurs(ConfigMap map) {
+        Map<String, String> labels = map.getMetadata().getLabels();
+        return labels != null && US.equals(labels.get(MANAGED_BY));
+    }
+
+    private void tell(String namespace, String what) {
+        if (!what.equals(trouble.put(namespace, what))) {
+            LOGGER.atWarn().log("namespace {}: {}", namespace, what);
         }
     }
 
@@ -139,7 +158,7 @@ public final class RootDistribution implements AutoCloseable {
                         .withNewMetadata()
                         .withName(NAME)
                         .withNamespace(namespace)
-                        .withLabels(Map.of("istio.io/config", "true"))
+                        .withLabels(Map.of("istio.io/config", "true", MANAGED_BY, US))
                         .endMetadata()
                         .withData(data)
                         .build())

@@ -1,6 +1,7 @@
 package dev.mesh.pilot.kube;
 
 import dev.mesh.api.read.Kinds;
+import dev.mesh.pilot.kubeconfig.KubernetesClients;
 import dev.mesh.pilot.registry.Registry;
 import dev.mesh.pilot.registry.Source;
 import io.fabric8.kubernetes.api.model.APIGroup;
@@ -46,7 +47,7 @@ public final class KubeSource implements Source {
         this.options = options;
         this.registry = registry;
         this.onChange = onChange;
-        client = KubeClients.of(options.kubeconfig());
+        client = KubernetesClients.of(options.kubeconfig());
         meshConfig = new MeshConfigWatch(client, options, registry, onChange, this::settled);
     }
 

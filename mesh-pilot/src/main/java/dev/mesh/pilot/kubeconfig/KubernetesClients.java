@@ -1,6 +1,7 @@
 package dev.mesh.pilot.kubeconfig;
 
 import io.fabric8.kubernetes.client.Config;
+import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.fabric8.kubernetes.client.KubernetesClientException;
@@ -12,6 +13,8 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyFactory;
 import java.security.KeyStore;
@@ -36,7 +39,36 @@ public final class KubernetesClients {
     private static final List<String> CURVES = List.of("06082a8648ce3d030107", "06052b81040022", "06052b81040023");
     private static final String EC_PUBLIC_KEY = "06072a8648ce3d0201";
 
+    private static final int REQUEST_MILLIS = 60_000;
+
     private KubernetesClients() {}
+
+    /// A client that makes no second attempts of its own: who calls knows better when.
+    ///
+    /// @param kubeconfig null: the service account of the pod, else what `KUBECONFIG` and `~/.kube/config` say
+    /// @throws IOException with a sentence
+    public static KubernetesClient of(@Nullable Path kubeconfig) throws IOException {
+        try {
+            Config config;
+            if (kubeconfig == null) {
+                config = Config.autoConfigure(null);
+            } else if (Files.isReadable(kubeconfig)) {
+                config = Config.fromKubeconfig(kubeconfig.toFile());
+            } else {
+                throw new IOException(kubeconfig + ": no such kubeconfig, or it may not be read");
+            }
+            return open(new ConfigBuilder(config)
+                    .withRequestRetryBackoffLimit(0)
+                    .withRequestTimeout(REQUEST_MILLIS)
+                    .build());
+        } catch (KubernetesClientException | IllegalArgumentException e) {
+            Throwable cause = e.getCause() == null ? e : e.getCause();
+            throw new IOException(
+                    (kubeconfig == null ? "the cluster" : kubeconfig.toString()) + ": no usable kubeconfig ("
+                            + cause.getMessage() + ")",
+                    e);
+        }
+    }
 
     /// @throws KubernetesClientException if what the configuration says of certificates cannot be read
     public static KubernetesClient open(Config config) {

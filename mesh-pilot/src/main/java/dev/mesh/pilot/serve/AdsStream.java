@@ -123,7 +123,8 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
             }
             Node written = dialect.node(request);
             ProxyNode said = NodeParser.parse(written);
-            Callers.check(caller, said.id(), said.namespace(), NodeParser.serviceAccount(written));
+            Callers.check(
+                    caller, said.id(), said.namespace(), NodeParser.serviceAccount(written), said.addresses(), context);
             node = said;
             userAgent = written.getUserAgentName() + " " + version(written);
             view = generators.generate(context, node);

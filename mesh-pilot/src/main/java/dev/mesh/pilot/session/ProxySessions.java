@@ -12,12 +12,14 @@ import dev.mesh.api.proto.v1.Question;
 import dev.mesh.api.proto.v1.ResourceName;
 import dev.mesh.api.proto.v1.ResourceState;
 import dev.mesh.pilot.model.Caller;
+import dev.mesh.pilot.push.PushContext;
 import dev.mesh.pilot.serve.Callers;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.stub.StreamObserver;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -26,13 +28,24 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// The open sessions, by node id; of two with one id the newer stands. Thread-safe.
 public final class ProxySessions extends ProxySessionGrpc.ProxySessionImplBase {
+    private static final Logger LOGGER = LoggerFactory.getLogger(ProxySessions.class);
+
+    private final Supplier<@Nullable PushContext> newest;
     private final Map<String, Session> sessions = new ConcurrentHashMap<>();
     private final Set<Consumer<AppliedEvent>> watchers = ConcurrentHashMap.newKeySet();
     private final AtomicLong questions = new AtomicLong();
+
+    /// @param newest the newest snapshot, null before the first
+    public ProxySessions(Supplier<@Nullable PushContext> newest) {
+        this.newest = newest;
+    }
 
     @Override
     public StreamObserver<ProxyMessage> open(StreamObserver<PilotMessage> out) {
@@ -77,6 +90,7 @@ public final class ProxySessions extends ProxySessionGrpc.ProxySessionImplBase {
         private final Map<String, CompletableFuture<Answer>> waiting = new ConcurrentHashMap<>();
         private final Map<ResourceName, ResourceState> resources = new ConcurrentHashMap<>();
         private final @Nullable Caller caller = Callers.current();
+        private boolean over; // by the stream's own calls alone, which come one after the other
         private volatile @Nullable Hello hello;
         private volatile String pushId = "";
 
@@ -108,9 +122,12 @@ public final class ProxySessions extends ProxySessionGrpc.ProxySessionImplBase {
 
         @Override
         public void onNext(ProxyMessage message) {
+            if (over) {
+                return;
+            }
             switch (message.getMessageCase()) {
                 case HELLO -> {
-                    if (isAnother(message.getHello())) {
+                    if (isRefused(message.getHello())) {
                         return;
                     }
                     hello = message.getHello();
@@ -127,20 +144,31 @@ public final class ProxySessions extends ProxySessionGrpc.ProxySessionImplBase {
             }
         }
 
-        // Refused: a session under the name of somebody else's proxy.
-        private boolean isAnother(Hello said) {
-            Caller proven = caller;
+        // Refused: a session under the name of somebody else's proxy, and a second name.
+        private boolean isRefused(Hello said) {
             try {
+                if (hello != null) {
+                    throw Status.INVALID_ARGUMENT
+                            .withDescription("hello: said twice (expected: once, first)")
+                            .asRuntimeException();
+                }
+                Caller proven = caller;
+                String[] parts = said.getNodeId().split("~", -1);
                 Callers.check(
                         proven,
                         said.getNodeId(),
                         proven == null ? "" : proven.identity().namespace(),
-                        "");
+                        "",
+                        parts.length == 4 ? List.of(parts[1]) : List.of(),
+                        newest.get());
                 return false;
             } catch (StatusRuntimeException e) {
+                LOGGER.atWarn().log("refused: {}", e.getStatus().getDescription());
+                over = true;
                 synchronized (out) {
                     out.onError(e);
                 }
+                end();
                 return true;
             }
         }
@@ -171,6 +199,9 @@ public final class ProxySessions extends ProxySessionGrpc.ProxySessionImplBase {
 
         @Override
         public void onCompleted() {
+            if (over) {
+                return;
+            }
             synchronized (out) {
                 out.onCompleted();
             }

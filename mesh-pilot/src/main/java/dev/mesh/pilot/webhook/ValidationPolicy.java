@@ -6,6 +6,7 @@ import io.fabric8.kubernetes.api.model.admissionregistration.v1.ValidatingWebhoo
 import io.fabric8.kubernetes.api.model.admissionregistration.v1.ValidatingWebhookConfiguration;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.fabric8.kubernetes.client.dsl.base.ResourceDefinitionContext;
 import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
 import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
 import java.util.List;
@@ -23,6 +24,13 @@ import org.slf4j.LoggerFactory;
 /// nothing.
 public final class ValidationPolicy implements AutoCloseable {
     private static final Logger LOGGER = LoggerFactory.getLogger(ValidationPolicy.class);
+    private static final ResourceDefinitionContext GATEWAYS = new ResourceDefinitionContext.Builder()
+            .withGroup("networking.istio.io")
+            .withVersion("v1")
+            .withKind("Gateway")
+            .withPlural("gateways")
+            .withNamespaced(true)
+            .build();
     private static final long WAITING_SECONDS = 2;
     private static final long SETTLED_SECONDS = 60;
 
@@ -149,7 +157,11 @@ public final class ValidationPolicy implements AutoCloseable {
                                         "hosts", List.of("rejected.invalid"))))))
                 .build();
         try {
-            client.resource(refused).dryRun().create();
+            client.genericKubernetesResources(GATEWAYS)
+                    .inNamespace(namespace)
+                    .resource(refused)
+                    .dryRun()
+                    .create();
             tell(
                     "validation is not binding yet: the API server does not ask this pilot (is the webhook's caBundle set?)");
             return false;
@@ -159,7 +171,8 @@ public final class ValidationPolicy implements AutoCloseable {
                 return true;
             }
             if (e.getCode() == 404) {
-                return true; // without the mesh's CRDs there is nothing to validate
+                tell("validation is not binding yet: the mesh's kinds are not installed");
+                return false;
             }
             tell(
                     e.getCode() == 403

@@ -6,9 +6,9 @@ import static org.awaitility.Awaitility.await;
 import dev.mesh.api.proto.istio.auth.IstioCertificateRequest;
 import dev.mesh.api.proto.istio.auth.IstioCertificateServiceGrpc;
 import dev.mesh.pilot.ca.Requests;
-import dev.mesh.pilot.kube.KubeClients;
 import dev.mesh.pilot.kube.KubeOptions;
 import dev.mesh.pilot.kube.KubeSource;
+import dev.mesh.pilot.kube.TestApiServer;
 import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.api.model.ServiceAccountBuilder;
@@ -21,7 +21,6 @@ import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.GrpcSslContexts;
 import io.grpc.netty.NettyChannelBuilder;
-import java.io.BufferedReader;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -51,7 +50,7 @@ class MeshServersClusterTest {
     @TempDir
     private static Path work;
 
-    private static Process apiServer;
+    private static TestApiServer apiServer;
     private static KubernetesClient admin;
     private static Pilot one;
     private static Pilot two;
@@ -60,13 +59,9 @@ class MeshServersClusterTest {
 
     @BeforeAll
     static void start() throws IOException {
-        apiServer = new ProcessBuilder(System.getProperty("kube"), "api", "--dir", work.toString())
-                .redirectError(ProcessBuilder.Redirect.INHERIT)
-                .start();
-        BufferedReader lines = apiServer.inputReader();
-        assertThat(lines.readLine()).isEqualTo("ready");
-        Path kubeconfig = work.resolve("kubeconfig");
-        admin = KubeClients.of(kubeconfig);
+        apiServer = new TestApiServer(work);
+        Path kubeconfig = apiServer.kubeconfig();
+        admin = apiServer.admin();
         namespace("mesh-system");
         var cluster = new KubeOptions(kubeconfig, "mesh-system", "default", "Kubernetes", "cluster.local");
         one = new Pilot((registry, onChange) -> new KubeSource(cluster, registry, onChange), 0);
@@ -85,8 +80,9 @@ class MeshServersClusterTest {
         if (admin != null) {
             admin.close();
         }
-        apiServer.destroy();
-        apiServer.onExit().join();
+        if (apiServer != null) {
+            apiServer.close();
+        }
     }
 
     private static void namespace(String name) {
@@ -209,6 +205,25 @@ class MeshServersClusterTest {
         admin.configMaps().inNamespace("late").withName("istio-ca-root-cert").delete();
         await().atMost(PATIENCE).until(() -> rootPem.equals(root("late")));
         assertThat(root("kube-system")).as("no proxies live there").isNull();
+    }
+
+    @Test
+    void theRootOfAnotherControlPlaneStaysAsItIs() {
+        namespace("seen-before");
+        awaitRoot("seen-before");
+        admin.configMaps()
+                .inNamespace("seen-before")
+                .withName("istio-ca-root-cert")
+                .edit(map -> new ConfigMapBuilder(map)
+                        .editMetadata()
+                        .withLabels(Map.of("istio.io/config", "true"))
+                        .endMetadata()
+                        .withData(Map.of("root-cert.pem", "theirs"))
+                        .build());
+        namespace("seen-after"); // told of after it, so both were looked at
+        awaitRoot("seen-after");
+
+        assertThat(root("seen-before")).isEqualTo("theirs");
     }
 
     @Test

@@ -4,8 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.mesh.api.identity.SpiffeId;
+import dev.mesh.api.object.MeshObject;
 import dev.mesh.api.proto.istio.auth.IstioCertificateRequest;
 import dev.mesh.api.proto.istio.auth.IstioCertificateServiceGrpc;
+import dev.mesh.api.proto.v1.Hello;
+import dev.mesh.api.proto.v1.ProxyMessage;
+import dev.mesh.api.proto.v1.ProxySessionGrpc;
+import dev.mesh.api.read.ObjectReader;
 import dev.mesh.pilot.ca.Authentication;
 import dev.mesh.pilot.ca.CertificateAuthority;
 import dev.mesh.pilot.ca.CertificateService;
@@ -16,12 +21,13 @@ import dev.mesh.pilot.ca.SigningMaterial;
 import dev.mesh.pilot.ca.TokenReviewer;
 import dev.mesh.pilot.generate.ConfigGenerators;
 import dev.mesh.pilot.model.Caller;
+import dev.mesh.pilot.push.PushContext;
 import dev.mesh.pilot.push.PushContextBuilder;
 import dev.mesh.pilot.serve.AdsService;
+import dev.mesh.pilot.session.ProxySessions;
 import io.envoyproxy.envoy.config.core.v3.Node;
 import io.envoyproxy.envoy.service.discovery.v3.AggregatedDiscoveryServiceGrpc;
 import io.envoyproxy.envoy.service.discovery.v3.DiscoveryRequest;
-import io.envoyproxy.envoy.service.discovery.v3.DiscoveryResponse;
 import io.grpc.CallCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
@@ -38,6 +44,10 @@ import java.security.KeyPair;
 import java.security.cert.CertificateFactory;
 import java.security.cert.X509Certificate;
 import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -54,6 +64,19 @@ import org.junit.jupiter.api.Test;
 @SuppressWarnings("NullAway.Init") // set by JUnit
 class SecureServerTest {
     private static final String NAME = "mesh-pilot.mesh-system.svc";
+    private static final String PODS = """
+            apiVersion: v1
+            kind: Pod
+            metadata: {name: reviews-1, namespace: shop}
+            spec: {serviceAccountName: reviews, containers: [{name: app}]}
+            status: {phase: Running, podIP: 10.0.0.1, podIPs: [{ip: 10.0.0.1}]}
+            ---
+            apiVersion: v1
+            kind: Pod
+            metadata: {name: payments-1, namespace: shop}
+            spec: {serviceAccountName: payments, containers: [{name: app}]}
+            status: {phase: Running, podIP: 10.0.0.2, podIPs: [{ip: 10.0.0.2}]}
+            """;
     private static final Metadata.Key<String> AUTHORIZATION =
             Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
 
@@ -61,7 +84,25 @@ class SecureServerTest {
             CertificateAuthority.selfSigned("cluster.local", Clock.systemUTC(), "the test's root");
     private final ExecutorService executor = Executors.newVirtualThreadPerTaskExecutor();
     private final List<ManagedChannel> channels = new ArrayList<>();
+    private ProxySessions sessions;
     private SecureServer server;
+    private volatile Instant now = Instant.now();
+    private final Clock clock = new Clock() {
+        @Override
+        public ZoneId getZone() {
+            return ZoneOffset.UTC;
+        }
+
+        @Override
+        public Clock withZone(ZoneId zone) {
+            return this;
+        }
+
+        @Override
+        public Instant instant() {
+            return now;
+        }
+    };
 
     // "shop/reviews" is a token of that service account.
     private static Caller review(String token) throws TokenReviewer.Invalid, TokenReviewer.Unavailable {
@@ -78,17 +119,28 @@ class SecureServerTest {
     @BeforeEach
     void start() throws Exception {
         var authority = new CertificateAuthority(() -> root, Clock.systemUTC());
-        var context = PushContextBuilder.build(1, List.of());
-        server = new SecureServer(
+        var objects = new ArrayList<MeshObject>();
+        objects.addAll(ObjectReader.read("pods.yaml", PODS.getBytes(StandardCharsets.UTF_8))
+                .objects());
+        var context = PushContextBuilder.build(1, objects);
+        sessions = new ProxySessions(() -> context);
+        server = server(authority, context, Duration.ofHours(1));
+        server.start();
+    }
+
+    private SecureServer server(CertificateAuthority authority, PushContext context, Duration longest)
+            throws Exception {
+        return new SecureServer(
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
                 new LiveCertificate(authority, List.of(NAME), Clock.systemUTC()),
                 new MeshTrust(root::roots),
-                new Authentication(SecureServerTest::review, "cluster.local"),
+                new Authentication(SecureServerTest::review, "cluster.local", clock),
                 executor,
+                longest,
                 List.of(
                         new CertificateService(authority),
-                        new AdsService(new ConfigGenerators(), () -> context, executor)));
-        server.start();
+                        new AdsService(new ConfigGenerators(), () -> context, executor),
+                        sessions));
     }
 
     @AfterEach
@@ -146,27 +198,35 @@ class SecureServerTest {
         }
     }
 
+    /// How a stream ends.
+    ///
+    /// @param answers whether an answer is an outcome too: null
+    private record Outcome<T>(CompletableFuture<@Nullable Status> outcome, boolean answers)
+            implements StreamObserver<T> {
+        @Override
+        public void onNext(T message) {
+            if (answers) {
+                outcome.complete(null);
+            }
+        }
+
+        @Override
+        public void onError(Throwable problem) {
+            outcome.complete(Status.fromThrowable(problem));
+        }
+
+        @Override
+        public void onCompleted() {
+            outcome.complete(Status.OK);
+        }
+    }
+
     /// What ADS says to a node: null if it is served.
     private static @Nullable Status stream(ManagedChannel channel, @Nullable String token, Node node) throws Exception {
         var stub = AggregatedDiscoveryServiceGrpc.newStub(channel);
         var outcome = new CompletableFuture<@Nullable Status>();
         var requests = (token == null ? stub : stub.withCallCredentials(token(token)))
-                .streamAggregatedResources(new StreamObserver<>() {
-                    @Override
-                    public void onNext(DiscoveryResponse response) {
-                        outcome.complete(null);
-                    }
-
-                    @Override
-                    public void onError(Throwable problem) {
-                        outcome.complete(Status.fromThrowable(problem));
-                    }
-
-                    @Override
-                    public void onCompleted() {
-                        outcome.complete(Status.OK);
-                    }
-                });
+                .streamAggregatedResources(new Outcome<>(outcome, true));
         requests.onNext(DiscoveryRequest.newBuilder()
                 .setNode(node)
                 .setTypeUrl("type.googleapis.com/envoy.config.cluster.v3.Cluster")
@@ -221,6 +281,93 @@ class SecureServerTest {
         assertThat(stream(channel, "shop/reviews", node("shop"))).isNull();
     }
 
+    private ManagedChannel reviews() throws Exception {
+        KeyPair key = Requests.elliptic("secp256r1");
+        List<String> chain = sign(channel(root.roots(), null, List.of()), "shop/reviews", key);
+        return channel(root.roots(), key, List.of(certificate(chain.getFirst())));
+    }
+
+    private static Node pod(String name, String address) {
+        return Node.newBuilder()
+                .setId("sidecar~" + address + "~" + name + ".shop~shop.svc.cluster.local")
+                .build();
+    }
+
+    @Test
+    void aCertificateDoesNotServeThePodOfAnotherServiceAccount() throws Exception {
+        ManagedChannel mutual = reviews();
+
+        Status byName = stream(mutual, null, pod("payments-1", "10.0.0.9"));
+        Status byAddress = stream(mutual, null, pod("reviews-2", "10.0.0.2"));
+
+        assertThat(byName).isNotNull();
+        assertThat(byName.getCode()).isEqualTo(Status.Code.PERMISSION_DENIED);
+        assertThat(byName.getDescription()).contains("a pod of service account \"payments\"");
+        assertThat(byAddress).isNotNull();
+        assertThat(byAddress.getCode()).isEqualTo(Status.Code.PERMISSION_DENIED);
+        assertThat(byAddress.getDescription()).contains("at the address of pod shop/payments-1");
+        assertThat(stream(mutual, null, pod("reviews-1", "10.0.0.1"))).isNull();
+        assertThat(stream(mutual, null, pod("reviews-2", "10.0.0.3")))
+                .as("a pod that is not known yet")
+                .isNull();
+    }
+
+    /// How a session ends that says these names.
+    private static @Nullable Status session(ManagedChannel channel, String... names) throws Exception {
+        var outcome = new CompletableFuture<@Nullable Status>();
+        var out = ProxySessionGrpc.newStub(channel).open(new Outcome<>(outcome, false));
+        for (String name : names) {
+            out.onNext(ProxyMessage.newBuilder()
+                    .setHello(Hello.newBuilder().setNodeId(name))
+                    .build());
+        }
+        return outcome.get(30, TimeUnit.SECONDS);
+    }
+
+    @Test
+    void nobodySpeaksInAnotherOnesSession() throws Exception {
+        ManagedChannel mutual = reviews();
+        String own = pod("reviews-1", "10.0.0.1").getId();
+        String foreign = pod("payments-1", "10.0.0.2").getId();
+
+        assertThat(session(mutual, foreign)).extracting(Status::getCode).isEqualTo(Status.Code.PERMISSION_DENIED);
+        assertThat(sessions.state(foreign)).isEmpty();
+        assertThat(session(mutual, own, own.replace("reviews-1", "reviews-3")))
+                .extracting(Status::getCode)
+                .isEqualTo(Status.Code.INVALID_ARGUMENT);
+        assertThat(sessions.state(own)).as("it has ended").isEmpty();
+    }
+
+    @Test
+    void aCertificateThatHasEndedProvesNothingOnAConnectionOfBefore() throws Exception {
+        ManagedChannel mutual = reviews();
+        assertThat(status(mutual, null).getCode()).isEqualTo(Status.Code.OK);
+
+        now = now.plus(Duration.ofDays(2));
+
+        Status after = status(mutual, null);
+        assertThat(after.getCode()).isEqualTo(Status.Code.UNAUTHENTICATED);
+        assertThat(after.getDescription()).startsWith("the certificate is not valid now");
+    }
+
+    @Test
+    void aStreamEndsWithItsConnectionWhichDoesNotLastForEver() throws Exception {
+        server.close();
+        var context = PushContextBuilder.build(1, List.of());
+        server = server(new CertificateAuthority(() -> root, Clock.systemUTC()), context, Duration.ofMillis(10));
+        server.start();
+        var ended = new CompletableFuture<@Nullable Status>();
+        var requests = AggregatedDiscoveryServiceGrpc.newStub(channel(root.roots(), null, List.of()))
+                .withCallCredentials(token("shop/reviews"))
+                .streamAggregatedResources(new Outcome<>(ended, false));
+        requests.onNext(DiscoveryRequest.newBuilder()
+                .setNode(node("shop"))
+                .setTypeUrl("type.googleapis.com/envoy.config.cluster.v3.Cluster")
+                .build());
+
+        assertThat(ended.get(60, TimeUnit.SECONDS)).extracting(Status::getCode).isNotEqualTo(Status.Code.OK);
+    }
+
     @Test
     void withoutAnIdentityThereIsNothing() throws Exception {
         ManagedChannel channel = channel(root.roots(), null, List.of());
@@ -241,12 +388,12 @@ class SecureServerTest {
                 .sign(
                         Requests.pem(key, "spiffe://a/ns/b/sa/c"),
                         new SpiffeId("cluster.local", "shop", "reviews"),
-                        java.time.Duration.ZERO);
+                        Duration.ZERO);
         var elsewhere = new CertificateAuthority(() -> root, Clock.systemUTC())
                 .sign(
                         Requests.pem(key, "spiffe://a/ns/b/sa/c"),
                         new SpiffeId("other.org", "shop", "reviews"),
-                        java.time.Duration.ZERO);
+                        Duration.ZERO);
 
         assertThat(status(channel(root.roots(), key, theirs.chain()), null).getCode())
                 .as("the handshake fails")

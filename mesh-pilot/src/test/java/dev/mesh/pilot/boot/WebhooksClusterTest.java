@@ -11,16 +11,14 @@ import dev.mesh.api.read.ObjectReader;
 import dev.mesh.pilot.inject.Injection;
 import dev.mesh.pilot.inject.InjectionCase;
 import dev.mesh.pilot.inject.Json;
-import dev.mesh.pilot.kubeconfig.KubernetesClients;
+import dev.mesh.pilot.kube.TestApiServer;
 import dev.mesh.pilot.webhook.ClusterSettings;
 import dev.mesh.pilot.webhook.TestCertificate;
-import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.util.ArrayList;
@@ -77,23 +75,14 @@ class WebhooksClusterTest {
     private static Path work;
 
     private static final List<MeshObject> OBJECTS = new CopyOnWriteArrayList<>();
-    private static Process api;
+    private static TestApiServer api;
     private static KubernetesClient client;
     private static Webhooks webhooks;
 
     @BeforeAll
     static void start() throws IOException, InterruptedException, GeneralSecurityException {
-        // It ends when this process does, since its standard input is then closed.
-        api = new ProcessBuilder(
-                        System.getProperty("kube"),
-                        "api",
-                        "--dir",
-                        work.resolve("api").toString())
-                .redirectError(work.resolve("api.log").toFile())
-                .start();
-        assertThat(api.inputReader().readLine()).as(log()).isEqualTo("ready");
-        client = KubernetesClients.open(
-                Config.fromKubeconfig(work.resolve("api/kubeconfig").toFile()));
+        api = new TestApiServer(work.resolve("api"));
+        client = api.admin();
         namespace("mesh-system", "");
         namespace("shop", "istio-injection: enabled");
         namespace("classic", "mesh.dev/injection: enabled");
@@ -112,10 +101,6 @@ class WebhooksClusterTest {
         configure(certificate.caBundle());
     }
 
-    private static String log() throws IOException {
-        return Files.readString(work.resolve("api.log"));
-    }
-
     @AfterAll
     static void stop() throws InterruptedException {
         if (webhooks != null) {
@@ -124,8 +109,7 @@ class WebhooksClusterTest {
         if (client != null) {
             client.close();
         }
-        api.destroy();
-        api.waitFor();
+        api.close();
     }
 
     private static void namespace(String name, String labels) {

@@ -1,17 +1,25 @@
 package dev.mesh.pilot.ca;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import dev.mesh.api.identity.SpiffeId;
 import java.security.KeyPair;
+import java.security.cert.CertPathValidator;
+import java.security.cert.CertificateFactory;
+import java.security.cert.PKIXParameters;
+import java.security.cert.TrustAnchor;
 import java.security.cert.X509Certificate;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
+import java.util.Base64;
+import java.util.Date;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -116,12 +124,46 @@ class CertificateAuthorityTest {
         SigningMaterial next = CertificateAuthority.renewed(root, at(later));
 
         assertThat(next.signer().getNotAfter()).isAfter(root.signer().getNotAfter());
-        X509Certificate old = authority(NOW)
-                .sign(Requests.pem(Requests.rsa(2048), "spiffe://a/ns/b/sa/c"), SHOP, Duration.ZERO)
+        assertThat(next.signer().getSerialNumber()).isNotEqualTo(root.signer().getSerialNumber());
+        String request = Requests.pem(Requests.rsa(2048), "spiffe://a/ns/b/sa/c");
+        X509Certificate old =
+                authority(later).sign(request, SHOP, Duration.ZERO).chain().getFirst();
+        X509Certificate young = new CertificateAuthority(() -> next, at(later))
+                .sign(request, SHOP, Duration.ZERO)
                 .chain()
                 .getFirst();
-        old.verify(next.signer().getPublicKey());
-        assertThat(old.getIssuerX500Principal()).isEqualTo(next.signer().getSubjectX500Principal());
+        for (X509Certificate leaf : List.of(old, young)) {
+            for (X509Certificate trusted : List.of(root.signer(), next.signer())) {
+                assertThatCode(() -> validate(leaf, trusted, later)).doesNotThrowAnyException();
+            }
+        }
+    }
+
+    // As peers do it: PKIX (RFC 5280, 6) with one root.
+    private static void validate(X509Certificate leaf, X509Certificate trusted, Instant when) throws Exception {
+        var parameters = new PKIXParameters(Set.of(new TrustAnchor(trusted, null)));
+        parameters.setRevocationEnabled(false);
+        parameters.setDate(Date.from(when));
+        CertPathValidator.getInstance("PKIX")
+                .validate(CertificateFactory.getInstance("X.509").generateCertPath(List.of(leaf)), parameters);
+    }
+
+    @Test
+    void aRequestNestedWithoutEndIsRefused() {
+        int depth = 10_000;
+        byte[] nested = new byte[depth * 4];
+        for (int i = 0; i < depth; i++) {
+            int length = (depth - i - 1) * 4;
+            nested[i * 4] = 0x30;
+            nested[i * 4 + 1] = (byte) 0x82;
+            nested[i * 4 + 2] = (byte) (length >> 8);
+            nested[i * 4 + 3] = (byte) length;
+        }
+        String request = "-----BEGIN CERTIFICATE REQUEST-----\n"
+                + Base64.getMimeEncoder(64, new byte[] {'\n'}).encodeToString(nested)
+                + "\n-----END CERTIFICATE REQUEST-----\n";
+        assertThatExceptionOfType(CertificateAuthority.Refused.class)
+                .isThrownBy(() -> authority(NOW).sign(request, SHOP, Duration.ZERO));
     }
 
     @Test

@@ -1,5 +1,6 @@
 package dev.mesh.pilot.kube;
 
+import dev.mesh.pilot.kubeconfig.KubernetesClients;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -7,11 +8,11 @@ import java.nio.file.Path;
 
 /// A real API server with its etcd, from the program that `-Dkube` names. No controllers: what they would write, a test
 /// writes itself.
-final class TestApiServer implements AutoCloseable {
+public final class TestApiServer implements AutoCloseable {
     private final Process process;
     private final Path folder;
 
-    TestApiServer(Path folder) throws IOException {
+    public TestApiServer(Path folder) throws IOException {
         this.folder = folder;
         process = new ProcessBuilder(System.getProperty("kube"), "api", "--dir", folder.toString())
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
@@ -24,13 +25,13 @@ final class TestApiServer implements AutoCloseable {
         }
     }
 
-    Path kubeconfig() {
+    public Path kubeconfig() {
         return folder.resolve("kubeconfig");
     }
 
     /// As an administrator.
-    KubernetesClient admin() throws IOException {
-        return KubeClients.of(kubeconfig());
+    public KubernetesClient admin() throws IOException {
+        return KubernetesClients.of(kubeconfig());
     }
 
     @Override
