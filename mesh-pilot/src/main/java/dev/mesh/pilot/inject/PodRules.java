@@ -106,7 +106,7 @@ final class PodRules {
             }
             int port = Integer.parseInt(number);
             String use = number.equals(input.statusPort()) ? "merged metrics and probes" : RESERVED.get(port);
-            boolean unused = (port == Ports.DNS && !input.dnsCapture()) || port == 15004 || port == 15008;
+            boolean unused = port == Ports.DNS || port == 15004 || port == 15008;
             if (use != null && !unused) {
                 findings.add(Remarks.of(
                         Finding.Code.PORT_CONFLICT,

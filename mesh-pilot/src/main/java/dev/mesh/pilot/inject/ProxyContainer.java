@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 /// The parts that a proxy has in every form: its environment, volumes, probes, resources.
 final class ProxyContainer {
     private static final String PROGRAM = "/opt/mesh/bin/mesh-proxy";
-    private static final int USER = 1337;
+    static final int USER = 1337;
 
     private ProxyContainer() {}
 
@@ -163,7 +163,11 @@ final class ProxyContainer {
             capabilities.add("add", added);
         }
         capabilities.add("drop", Json.listOf("ALL"));
-        boolean root = marks || bindLow;
+        return securityContext(input, capabilities, marks || bindLow ? 0 : USER, USER);
+    }
+
+    /// What every container of ours may do: nothing but what its capabilities say.
+    static JsonObject securityContext(TemplateInput input, JsonObject capabilities, int user, int group) {
         return Json.of(
                 "allowPrivilegeEscalation",
                 false,
@@ -174,16 +178,16 @@ final class ProxyContainer {
                 "readOnlyRootFilesystem",
                 true,
                 "runAsNonRoot",
-                !root,
+                user != 0,
                 "runAsUser",
-                root ? 0 : USER,
+                user,
                 "runAsGroup",
-                USER,
+                group,
                 "seccompProfile",
                 seccomp(input));
     }
 
-    static JsonElement seccomp(TemplateInput input) {
+    private static JsonElement seccomp(TemplateInput input) {
         JsonElement chart = input.values().at("global.proxy.seccompProfile");
         return chart instanceof JsonObject profile && !profile.isEmpty()
                 ? profile.deepCopy()

@@ -84,25 +84,8 @@ final class SidecarTemplate {
         JsonObject capabilities = check
                 ? Json.of("drop", Json.listOf("ALL"))
                 : Json.of("add", Json.listOf("NET_ADMIN", "NET_RAW"), "drop", Json.listOf("ALL"));
-        container.add(
-                "securityContext",
-                Json.of(
-                        "allowPrivilegeEscalation",
-                        false,
-                        "capabilities",
-                        capabilities,
-                        "privileged",
-                        false,
-                        "readOnlyRootFilesystem",
-                        true,
-                        "runAsNonRoot",
-                        check,
-                        "runAsUser",
-                        check ? 1337 : 0,
-                        "runAsGroup",
-                        check ? 1337 : 0,
-                        "seccompProfile",
-                        ProxyContainer.seccomp(input)));
+        int user = check ? ProxyContainer.USER : 0;
+        container.add("securityContext", ProxyContainer.securityContext(input, capabilities, user, user));
         container.add("volumeMounts", Json.listOf(Json.of("name", "istio-tmp", "mountPath", "/tmp")));
         return container;
     }
@@ -139,9 +122,6 @@ final class SidecarTemplate {
                 annotations.getOrDefault(
                         Names.REROUTE_INTERFACES, annotations.getOrDefault(Names.KUBEVIRT_INTERFACES, "")));
         option(arguments, "-c", annotations.getOrDefault(Names.EXCLUDE_INTERFACES, ""));
-        if (input.dnsCapture()) {
-            arguments.add("--redirect-dns");
-        }
         if (input.values().flag("global.nativeNftables", false)) {
             arguments.add("--native-nftables");
         }

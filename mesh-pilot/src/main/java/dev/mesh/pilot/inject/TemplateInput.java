@@ -86,8 +86,4 @@ record TemplateInput(
                 .filter(name -> !name.equals(Names.PROXY))
                 .toList();
     }
-
-    boolean dnsCapture() {
-        return "true".equals(ProxyConfigs.metadata(proxyConfig).get("ISTIO_META_DNS_CAPTURE"));
-    }
 }
