@@ -223,27 +223,11 @@ final class CapturedTraffic {
                         ListenerProtos::virtualInbound));
     }
 
-    // An EndpointSlice knows a Pod by its address, ready or not.
     private void ownPorts(List<String> sources, TreeMap<Integer, ListenerProtos.InboundPort> ports) {
-        if (view.push().workloads().stream().noneMatch(this::isOwn)) {
-            return;
-        }
-        for (ServiceInfo service : view.push().services().values()) {
-            view.push().endpoints(service).stream().filter(this::isOwn).forEach(own -> {
-                for (PortInfo port : service.ports()) {
-                    if (!own.hasOnlyThesePorts() || own.ports().containsKey(port.name())) {
-                        int target = ClusterProtos.targetPort(port, own);
-                        Protocol protocol = port.sniffed().protocol();
-                        ports.computeIfAbsent(target, number -> inboundPort(number, protocol, sources, service.from()));
-                    }
-                }
-            });
-        }
-    }
-
-    private boolean isOwn(Workload workload) {
-        return node.addresses().contains(workload.address())
-                && workload.namespace().equals(node.namespace());
+        view.ownPorts(
+                node.addresses(),
+                (service, port, target) -> ports.computeIfAbsent(
+                        target, number -> inboundPort(number, port.sniffed().protocol(), sources, service.from())));
     }
 
     private void ingress(

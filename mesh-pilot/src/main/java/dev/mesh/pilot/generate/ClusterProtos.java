@@ -1,5 +1,6 @@
 package dev.mesh.pilot.generate;
 
+import com.google.protobuf.Any;
 import com.google.protobuf.Duration;
 import com.google.protobuf.UInt32Value;
 import com.google.protobuf.UInt64Value;
@@ -248,6 +249,11 @@ final class ClusterProtos {
         }
     }
 
+    private static final Any HTTP2 = Resource.pack(HttpProtocolOptions.newBuilder()
+            .setExplicitHttpConfig(HttpProtocolOptions.ExplicitHttpConfig.newBuilder()
+                    .setHttp2ProtocolOptions(Http2ProtocolOptions.getDefaultInstance()))
+            .build());
+
     /// Where requests to the workload itself go: the application.
     ///
     /// @param sources addresses that it is called from; empty: any
@@ -265,12 +271,7 @@ final class ClusterProtos {
                                 .addLbEndpoints(endpoint(in.address(), in.applicationPort(), 1))));
         bind(in.sources(), cluster);
         if (in.protocol() == Protocol.HTTP2) {
-            cluster.putTypedExtensionProtocolOptions(
-                    HTTP_OPTIONS,
-                    Resource.pack(HttpProtocolOptions.newBuilder()
-                            .setExplicitHttpConfig(HttpProtocolOptions.ExplicitHttpConfig.newBuilder()
-                                    .setHttp2ProtocolOptions(Http2ProtocolOptions.getDefaultInstance()))
-                            .build()));
+            cluster.putTypedExtensionProtocolOptions(HTTP_OPTIONS, HTTP2);
         }
         return Resource.of(XdsType.CLUSTER, name, cluster.build());
     }
@@ -287,12 +288,7 @@ final class ClusterProtos {
         var cluster = original(in.name());
         bind(in.sources(), cluster);
         if (in.protocol() == Protocol.HTTP2) {
-            cluster.putTypedExtensionProtocolOptions(
-                    HTTP_OPTIONS,
-                    Resource.pack(HttpProtocolOptions.newBuilder()
-                            .setExplicitHttpConfig(HttpProtocolOptions.ExplicitHttpConfig.newBuilder()
-                                    .setHttp2ProtocolOptions(Http2ProtocolOptions.getDefaultInstance()))
-                            .build()));
+            cluster.putTypedExtensionProtocolOptions(HTTP_OPTIONS, HTTP2);
         } else if (in.protocol() == Protocol.AUTO) {
             cluster.putTypedExtensionProtocolOptions(HTTP_OPTIONS, Resource.pack(asDownstream()));
         }

@@ -9,7 +9,6 @@ import dev.mesh.pilot.model.ProxyNode;
 import dev.mesh.pilot.model.ServiceInfo;
 import dev.mesh.pilot.model.ServiceInfo.PortInfo;
 import dev.mesh.pilot.model.ServiceInfo.Protocol;
-import dev.mesh.pilot.model.Workload;
 import dev.mesh.pilot.push.PushContext;
 import dev.mesh.pilot.push.SidecarScope;
 import io.envoyproxy.envoy.config.route.v3.DirectResponseAction;
@@ -278,27 +277,15 @@ final class SidecarView {
             sidecar.ingress().forEach(ingress -> ingress(address, ingress));
             return;
         }
-        boolean known = view.push().workloads().stream().anyMatch(this::isOwn);
-        if (!known) {
-            return;
-        }
-        for (ServiceInfo service : view.push().services().values()) {
-            view.push().endpoints(service).stream().filter(this::isOwn).forEach(own -> {
-                for (PortInfo port : service.ports()) {
-                    if (!own.hasOnlyThesePorts() || own.ports().containsKey(port.name())) {
-                        int target = ClusterProtos.targetPort(port, own);
-                        int application = node.applicationPorts().getOrDefault(target, target);
-                        listen(address, target, "127.0.0.1", application, port.protocol(), service.from());
-                    }
-                }
-            });
-        }
-    }
-
-    // An EndpointSlice knows a Pod by its address, ready or not.
-    private boolean isOwn(Workload workload) {
-        return workload.address().equals(node.addresses().getFirst())
-                && workload.namespace().equals(node.namespace());
+        view.ownPorts(
+                List.of(address),
+                (service, port, target) -> listen(
+                        address,
+                        target,
+                        "127.0.0.1",
+                        node.applicationPorts().getOrDefault(target, target),
+                        port.protocol(),
+                        service.from()));
     }
 
     /// Where a Sidecar says that a captured port leads: the application, at an address of its own choice.

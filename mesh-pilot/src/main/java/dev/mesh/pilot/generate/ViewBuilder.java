@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Predicate;
 
 /// The resources of one view on their way. One thread.
 final class ViewBuilder {
@@ -60,6 +61,33 @@ final class ViewBuilder {
 
     ProxyView view() {
         return ProxyView.of(resources, leftOut);
+    }
+
+    /// One port of the proxy's own workload.
+    @FunctionalInterface
+    interface OwnPort {
+        /// @param target number of the workload's port
+        void at(ServiceInfo service, PortInfo port, int target);
+    }
+
+    /// Every port of a service that the workload with one of these addresses serves. An EndpointSlice knows a Pod by
+    /// its
+    /// address, ready or not.
+    void ownPorts(List<String> addresses, OwnPort each) {
+        Predicate<Workload> own = workload ->
+                addresses.contains(workload.address()) && workload.namespace().equals(node.namespace());
+        if (push.workloads().stream().noneMatch(own)) {
+            return;
+        }
+        for (ServiceInfo service : push.services().values()) {
+            push.endpoints(service).stream().filter(own).forEach(workload -> {
+                for (PortInfo port : service.ports()) {
+                    if (!workload.hasOnlyThesePorts() || workload.ports().containsKey(port.name())) {
+                        each.at(service, port, ClusterProtos.targetPort(port, workload));
+                    }
+                }
+            });
+        }
     }
 
     /// The rule that this proxy uses for a service.
