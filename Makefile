@@ -52,6 +52,7 @@ check-charts: ## lints the charts and compares what they make with charts/tests/
 	./scripts/check-charts
 
 e2e: check-charts ## all tests on a real API server (builds Kubernetes from its Go modules the first time: ten minutes)
+	$(MVN) -q -Dquick -DskipTests package
 	$(MVN) -Dquick verify -pl mesh-api,mesh-pilot,e2e -Dtest='*ClusterTest' -Dsurefire.failIfNoSpecifiedTests=false -Dkube="$$(./scripts/kube)" -Dhelm="$$(./scripts/helm)"
 
 bench: build ## measures mesh-proxy beside Envoy, HAProxy and nginx (QUICK=1: in minutes; ONLY=h1-1k: one piece; see docs/benchmarks.md)

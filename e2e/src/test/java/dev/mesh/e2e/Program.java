@@ -1,12 +1,12 @@
 package dev.mesh.e2e;
 
+import dev.mesh.e2e.cluster.Children;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 
 /// One of our programs as a child process.
 final class Program implements AutoCloseable {
@@ -88,14 +88,6 @@ final class Program implements AutoCloseable {
 
     @Override
     public void close() {
-        process.destroy();
-        try {
-            if (!process.waitFor(15, TimeUnit.SECONDS)) {
-                process.destroyForcibly().waitFor();
-            }
-        } catch (InterruptedException e) {
-            process.destroyForcibly();
-            Thread.currentThread().interrupt();
-        }
+        Children.end(process);
     }
 }

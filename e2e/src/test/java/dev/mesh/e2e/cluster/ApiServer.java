@@ -76,14 +76,6 @@ public final class ApiServer implements AutoCloseable {
     /// Ends it at once; the data stays in the folder it was given.
     @Override
     public void close() {
-        process.destroy();
-        try {
-            if (!process.waitFor(15, TimeUnit.SECONDS)) {
-                process.destroyForcibly().waitFor();
-            }
-        } catch (InterruptedException e) {
-            process.destroyForcibly();
-            Thread.currentThread().interrupt();
-        }
+        Children.end(process);
     }
 }

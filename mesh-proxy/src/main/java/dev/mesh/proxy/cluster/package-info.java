@@ -1,4 +1,5 @@
-/// **cluster**: upstream clusters: hosts, choice among them, circuit breakers, outlier detection, DNS.
+/// **cluster**: upstream clusters: hosts, choice among them, circuit breakers, outlier detection, DNS; and hosts that
+/// stand wherever a connection was going ([OriginalHosts]).
 @NullMarked
 package dev.mesh.proxy.cluster;
 

@@ -1,4 +1,4 @@
-/// **listener**: sockets: bind, accept, find the filter chain, drain.
+/// **listener**: sockets: bind, accept, restore the original destination, hand over, find the filter chain, drain.
 @NullMarked
 package dev.mesh.proxy.listener;
 
