@@ -2,7 +2,7 @@
 MVN := ./scripts/mvn -B -ntp
 HOME_DIR := target/home
 .DEFAULT_GOAL := help
-.PHONY: e2e check-charts help demo build generate dist images check-images test quick fmt golden interop bench clean
+.PHONY: cluster-up cluster-down e2e check-charts help demo build generate dist images check-images test quick fmt golden interop bench clean
 
 help: ## shows this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{sub(/:.*/, "", $$1); printf "  make %-10s %s\n", $$1, $$2}'
@@ -51,9 +51,15 @@ interop: ## real Envoy under our pilot, our proxy under go-control-plane, a brow
 check-charts: ## lints the charts and compares what they make with charts/tests/golden (builds Helm the first time)
 	./scripts/check-charts
 
-e2e: check-charts ## all tests on a real API server (builds Kubernetes from its Go modules the first time: ten minutes)
+cluster-up: ## a real Kubernetes of two nodes on this machine, with the images that `make images` has made (as root)
+	@$$(./scripts/kube) up --dir target/cluster $$(test ! -d target/images || echo --images target/images)
+
+cluster-down: ## ends it, whatever state it is in, and leaves nothing behind
+	@$$(./scripts/kube) down --dir target/cluster
+
+e2e: check-charts ## all tests on a real Kubernetes, started for them as root, or KUBECONFIG's (builds it from its Go modules the first time: ten minutes)
 	$(MVN) -q -Dquick -DskipTests package
-	$(MVN) -Dquick verify -pl mesh-api,mesh-pilot,e2e -Dtest='*ClusterTest' -Dsurefire.failIfNoSpecifiedTests=false -Dkube="$$(./scripts/kube)" -Dhelm="$$(./scripts/helm)"
+	$(MVN) -Dquick verify -pl mesh-api,mesh-pilot,e2e -Dtest='*ClusterTest' -Dsurefire.failIfNoSpecifiedTests=false -Dkube="$$(./scripts/kube)" -Dhelm="$$(./scripts/helm)" $$(test ! -d target/images || echo "-Dimages=$(CURDIR)/target/images")
 
 bench: build ## measures mesh-proxy beside Envoy, HAProxy and nginx (QUICK=1: in minutes; ONLY=h1-1k: one piece; see docs/benchmarks.md)
 	./e2e/bench/bench.py

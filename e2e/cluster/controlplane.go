@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 )
@@ -71,6 +72,77 @@ func (s apiServer) flags(a *authority, etcd etcdAddresses) []string {
 	}
 }
 
+// runControlPlane starts the control plane and returns once the API server is ready.
+func (p plan) runControlPlane(l *launcher) error {
+	a, err := readAuthority(p.file("pki"))
+	if err != nil {
+		return err
+	}
+	addresses := etcdAddresses{clients: 2379, peers: 2380}
+	etcd, err := l.keepComponent("etcd", etcdFlags(p.file("etcd"), addresses)...)
+	if err != nil {
+		return err
+	}
+	server := apiServer{bind: "0.0.0.0", advertise: p.control().String(), port: 6443, services: p.services().String()}
+	apiserver, err := l.keepComponent("kube-apiserver", server.flags(a, addresses)...)
+	if err != nil {
+		return err
+	}
+	if err := p.awaitAPIServer(a, etcd, apiserver); err != nil {
+		return err
+	}
+	if _, err := l.keepComponent("kube-controller-manager",
+		"--kubeconfig="+p.kubeconfigOf("controller-manager"),
+		"--service-account-private-key-file="+a.file("sa.key"),
+		"--root-ca-file="+a.file("ca.crt"),
+		"--cluster-signing-cert-file="+a.file("ca.crt"),
+		"--cluster-signing-key-file="+a.file("ca.key"),
+		"--use-service-account-credentials=true",
+		"--allocate-node-cidrs=false", // each node knows its pods' range
+		"--leader-elect=false"); err != nil {
+		return err
+	}
+	if _, err := l.keepComponent("kube-scheduler",
+		"--kubeconfig="+p.kubeconfigOf("scheduler"),
+		"--leader-elect=false"); err != nil {
+		return err
+	}
+	if err := os.WriteFile(p.file("Corefile"), []byte(p.corefile()), 0o644); err != nil {
+		return err
+	}
+	_, err = l.keepComponent("coredns", "-conf", p.file("Corefile"))
+	return err
+}
+
+// corefile has CoreDNS answer for Services and pods; any other name does not exist.
+func (p plan) corefile() string {
+	return `.:53 {
+    errors
+    ready :8181
+    cache 5
+    loadbalance
+    kubernetes cluster.local in-addr.arpa ip6.arpa {
+        kubeconfig ` + p.kubeconfig() + `
+        pods insecure
+    }
+    template ANY ANY {
+        rcode NXDOMAIN
+    }
+}
+`
+}
+
+// awaitAPIServer waits until the API server of a cluster is ready.
+func (p plan) awaitAPIServer(a *authority, processes ...*process) error {
+	client, err := a.client("admin")
+	if err != nil {
+		return err
+	}
+	patience, enough := context.WithTimeout(context.Background(), apiServerPatience)
+	defer enough()
+	return awaitReady(patience, p.apiServer(), client, processes...)
+}
+
 // awaitReady asks the API server for /readyz until it says ok, one of the processes ends, or the context does.
 func awaitReady(ctx context.Context, address string, client *tls.Config, processes ...*process) error {
 	transport := &http.Transport{TLSClientConfig: client, DisableKeepAlives: true}
@@ -108,7 +180,7 @@ func ask(ctx context.Context, client *http.Client, url string) (string, error) {
 		return "", err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, 4096))
+	body, err := io.ReadAll(io.LimitReader(response.Body, 16<<20))
 	return string(body), err
 }
 

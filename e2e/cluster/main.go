@@ -13,12 +13,23 @@ import (
 
 const usage = `kube is a real Kubernetes on this machine.
 
+  kube up [--dir DIR] [--images DIR]    starts a cluster of two nodes; ends when it is ready
+  kube down [--dir DIR]                 ends it, and leaves nothing behind
+  kube status [--dir DIR]               says what runs, and how much memory it takes
+  kube images [--dir DIR] TAR|DIR ...   gives images to every node of a running cluster
+  kube node [--dir DIR] NODE COMMAND    runs a command in a node's namespaces (control, node1, node2)
   kube api --dir DIR                    an API server and its etcd alone, until its input closes or SIGTERM comes
   kube COMPONENT ...                    `
 
 // commands are this program's own; the others are Kubernetes' components.
 var commands = map[string]func(arguments []string) error{
-	"api": api,
+	"api":     api,
+	"down":    downCommand,
+	"images":  imagesCommand,
+	"machine": machine,
+	"node":    nodeCommand,
+	"status":  statusCommand,
+	"up":      upCommand,
 }
 
 // components are Kubernetes' programs, in the program of that name.
