@@ -1,5 +1,7 @@
 package dev.mesh.pilot.serve;
 
+import dev.mesh.api.proto.v1.PushCommit;
+import dev.mesh.api.proto.v1.TypeChange;
 import dev.mesh.api.xds.XdsType;
 import dev.mesh.pilot.generate.ProxyView;
 import dev.mesh.pilot.generate.Resource;
@@ -9,7 +11,6 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.EnumMap;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -78,7 +79,7 @@ final class DeltaSession implements ClientSession<DeltaDiscoveryRequest, DeltaDi
             forgetHosts(request.getResourceNamesUnsubscribeList());
         }
         if (type == XdsType.PUSH_COMMIT) {
-            return first ? commit(view) : List.of();
+            return first ? commit(view, List.of()) : List.of();
         }
         if (!changed) {
             return List.of();
@@ -169,9 +170,8 @@ final class DeltaSession implements ClientSession<DeltaDiscoveryRequest, DeltaDi
                 addIfAny(responses, response(type, subscription, view, false, true, false));
             }
         }
-        if (!responses.isEmpty() && subscriptions.containsKey(XdsType.PUSH_COMMIT)) {
-            responses.addAll(commit(view));
-        }
+        // Even if nothing of it concerns the client: what it asks for from now on is of this push.
+        responses.addAll(commit(view, responses));
         return responses;
     }
 
@@ -285,25 +285,26 @@ final class DeltaSession implements ClientSession<DeltaDiscoveryRequest, DeltaDi
         return removed;
     }
 
-    private List<DeltaDiscoveryResponse> commit(ProxyView view) {
+    /// The end of a push, for who wants to hear of it.
+    ///
+    /// @param changes what the client was sent of it
+    private List<DeltaDiscoveryResponse> commit(ProxyView view, List<DeltaDiscoveryResponse> changes) {
         Subscription subscription = subscriptions.get(XdsType.PUSH_COMMIT);
         if (subscription == null || view.pushId().isEmpty() || view.pushId().equals(subscription.sent.get("commit"))) {
             return List.of();
         }
         subscription.sent.put("commit", view.pushId());
-        var commit = dev.mesh.api.proto.v1.PushCommit.newBuilder().setPushId(view.pushId());
-        var versions = new LinkedHashMap<XdsType, Map<String, String>>();
+        var commit = PushCommit.newBuilder().setPushId(view.pushId());
+        for (DeltaDiscoveryResponse response : changes) {
+            var change = TypeChange.newBuilder()
+                    .setTypeUrl(response.getTypeUrl())
+                    .addAllRemoved(response.getRemovedResourcesList());
+            response.getResourcesList()
+                    .forEach(resource -> change.putVersions(resource.getName(), resource.getVersion()));
+            commit.addChanges(change);
+        }
         String nonce = XdsType.PUSH_COMMIT.shortName() + "-" + ++nonces;
         subscription.lastNonce = nonce;
-        for (XdsType type : ORDER) {
-            Subscription of = subscriptions.get(type);
-            if (of != null && !of.sent.isEmpty()) {
-                versions.put(type, of.sent);
-            }
-        }
-        versions.forEach((type, sent) -> commit.addChanges(dev.mesh.api.proto.v1.TypeChange.newBuilder()
-                .setTypeUrl(type.typeUrl())
-                .putAllVersions(sent)));
         return List.of(DeltaDiscoveryResponse.newBuilder()
                 .setTypeUrl(XdsType.PUSH_COMMIT.typeUrl())
                 .setNonce(nonce)

@@ -4,7 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.Any;
 import com.google.protobuf.ByteString;
+import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.rpc.Status;
+import dev.mesh.api.proto.v1.PushCommit;
+import dev.mesh.api.proto.v1.TypeChange;
 import dev.mesh.api.xds.XdsType;
 import dev.mesh.pilot.generate.ProxyView;
 import dev.mesh.pilot.generate.Resource;
@@ -277,5 +280,32 @@ class DeltaSessionTest {
         var responses = session.onPush(view("p2", "CLUSTER a 2"));
         assertThat(responses).hasSize(2);
         assertThat(names(responses.getLast())).containsExactly("commit@p2");
+    }
+
+    @Test
+    void aPushOfNothingThatTheClientHasEndsWithItsCommitAsWell() {
+        var view = view("p1", "CLUSTER a 1");
+        session.onRequest(XdsType.CLUSTER, request(XdsType.CLUSTER).build(), view);
+        session.onRequest(XdsType.PUSH_COMMIT, request(XdsType.PUSH_COMMIT).build(), view);
+
+        var next = view("p2", "CLUSTER a 1", "ROUTE 80 1");
+        assertThat(names(only(session.onPush(next)))).containsExactly("commit@p2");
+        assertThat(session.onPush(next)).as("said once").isEmpty();
+    }
+
+    @Test
+    void aCommitSaysWhatItsPushChangedAndNothingElse() throws InvalidProtocolBufferException {
+        var view = view("p1", "CLUSTER a 1", "CLUSTER b 1", "CLUSTER c 1");
+        session.onRequest(XdsType.CLUSTER, request(XdsType.CLUSTER).build(), view);
+        session.onRequest(XdsType.PUSH_COMMIT, request(XdsType.PUSH_COMMIT).build(), view);
+
+        var last = session.onPush(view("p2", "CLUSTER a 1", "CLUSTER b 2")).getLast();
+        var commit = last.getResources(0).getResource().unpack(PushCommit.class);
+        assertThat(commit.getChangesList())
+                .flatExtracting(change -> change.getVersionsMap().keySet())
+                .containsExactly("b");
+        assertThat(commit.getChangesList())
+                .flatExtracting(TypeChange::getRemovedList)
+                .containsExactly("c");
     }
 }
