@@ -55,6 +55,7 @@ public final class Pilot implements AutoCloseable {
     private final Server server;
     private final Set<Finding> known = new HashSet<>();
     private volatile @Nullable PushContext newest;
+    private volatile boolean read; // all that there was at the start
     private volatile boolean serving;
     private volatile AutoCloseable further = () -> {};
 
@@ -89,6 +90,7 @@ public final class Pilot implements AutoCloseable {
     /// Reads everything there is, then serves on loopback and whatever `more` opens. It is ready after that.
     void start(Further more) throws IOException {
         source.read();
+        read = true;
         snapshot();
         source.start();
         server.start();
@@ -154,6 +156,9 @@ public final class Pilot implements AutoCloseable {
     }
 
     private void changed() {
+        if (!read) {
+            return; // half of the mesh is no mesh
+        }
         oldestChange.compareAndSet(0, System.nanoTime());
         debouncer.changed();
     }
