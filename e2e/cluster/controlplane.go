@@ -107,6 +107,11 @@ func (p plan) runControlPlane(l *launcher) error {
 		"--leader-elect=false"); err != nil {
 		return err
 	}
+	if _, err := l.keepComponent("load-balancer",
+		"--kubeconfig="+p.kubeconfig(),
+		"--range="+p.balancers().String()); err != nil {
+		return err
+	}
 	if err := os.WriteFile(p.file("Corefile"), []byte(p.corefile()), 0o644); err != nil {
 		return err
 	}

@@ -35,6 +35,7 @@ var commands = map[string]func(arguments []string) error{
 // components are Kubernetes' programs, in the program of that name.
 var components = []string{
 	"coredns", "etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubectl", "kubelet",
+	"load-balancer",
 }
 
 func main() {

@@ -76,7 +76,8 @@ func (p plan) layNetwork(control int, nodes []int) error {
 			return fmt.Errorf("no network for %s: %w", nodeMachines[i], err)
 		}
 	}
-	return route(inControl, p.services(), p.node(0)) // any node knows the Services
+	// Any node knows the Services.
+	return errors.Join(route(inControl, p.services(), p.node(0)), route(inControl, p.balancers(), p.node(0)))
 }
 
 func (p plan) layNodeNetwork(inControl *netlink.Handle, node, pid, nodes int) error {

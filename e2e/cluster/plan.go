@@ -20,6 +20,7 @@ var nodeMachines = []string{"node1", "node2"}
 // later. All addresses of a cluster are of one range, 10.OCTET.0.0/16:
 //
 //	10.OCTET.0.0/24     machines: .1 control plane, .11 node1, .12 node2, .254 the host's end
+//	10.OCTET.1.0/24     Services of type LoadBalancer, from outside
 //	10.OCTET.64.0/18    Services
 //	10.OCTET.128.0/17   pods: 10.OCTET.129.0/24 on node1, 10.OCTET.130.0/24 on node2
 type plan struct {
@@ -38,6 +39,10 @@ func (p plan) network() *net.IPNet {
 
 func (p plan) services() *net.IPNet {
 	return &net.IPNet{IP: p.address(64, 0), Mask: net.CIDRMask(18, 32)}
+}
+
+func (p plan) balancers() *net.IPNet {
+	return &net.IPNet{IP: p.address(1, 0), Mask: net.CIDRMask(24, 32)}
 }
 
 func (p plan) pods() *net.IPNet {

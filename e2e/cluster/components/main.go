@@ -1,5 +1,5 @@
 // Command components is many programs in one, like busybox: kube-apiserver, kube-controller-manager, kube-scheduler,
-// kube-proxy, kubelet, kubectl, etcd and coredns, chosen by its first argument.
+// kube-proxy, kubelet, kubectl, etcd, coredns and a load balancer, chosen by its first argument.
 package main
 
 import (
@@ -46,6 +46,7 @@ var components = map[string]func() int{
 	"kubectl":                 func() int { return runQuietly(kubectl.NewDefaultKubectlCommand()) },
 	"etcd":                    func() int { etcdmain.Main(os.Args); return 0 },
 	"coredns":                 runCoreDNS,
+	"load-balancer":           runLoadBalancer,
 }
 
 func main() {
