@@ -25,20 +25,11 @@ public record Helm(Path program, List<String> options) {
 
     /// @throws Failure if there is none
     public static Helm find(Map<String, String> environment, List<String> options) {
-        String named = environment.getOrDefault("MESH_HELM", "");
-        if (!named.isEmpty()) {
-            if (!Files.isExecutable(Path.of(named))) {
-                throw new Failure("MESH_HELM: " + named + " (expected: the program helm)");
-            }
-            return new Helm(Path.of(named), options);
-        }
-        for (String folder : environment.getOrDefault("PATH", "").split(File.pathSeparator, -1)) {
-            Path candidate = Path.of(folder, "helm");
-            if (!folder.isEmpty() && Files.isExecutable(candidate)) {
-                return new Helm(candidate, options);
-            }
-        }
-        throw new Failure("helm is neither on the path nor named by MESH_HELM: install Helm 3 (helm.sh)");
+        return new Helm(
+                Programs.find("MESH_HELM", "helm", environment)
+                        .orElseThrow(() -> new Failure(
+                                "helm is neither on the path nor named by MESH_HELM: install Helm 3 (helm.sh)")),
+                options);
     }
 
     /// The charts of this distribution.

@@ -13,43 +13,106 @@ import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.StatusRuntimeException;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
-/// The pilot, asked over its loopback port.
+/// The pilot, asked over its loopback port. In a cluster it may have replicas, of which each knows the proxies that are
+/// connected to it; they are asked together and answer as one.
 public final class PilotClient implements AutoCloseable {
     private static final long SECONDS = 10;
+    private static final int PORT = 15010;
 
-    private final String address;
-    private final ManagedChannel channel;
+    private final List<Replica> replicas;
 
+    /// @param place what a person knows it by
+    /// @param forward what is to be ended with the client; null: nothing
+    private record Replica(String place, ManagedChannel channel, Kubectl.@Nullable Forward forward) {}
+
+    private PilotClient(List<Replica> replicas) {
+        this.replicas = List.copyOf(replicas);
+    }
+
+    /// A pilot whose plaintext port can be reached.
+    ///
     /// @param address `host:port`
-    public PilotClient(String address) {
-        this.address = address;
+    /// @throws Failure if it is no address
+    public static PilotClient at(String address) {
         if (!address.matches("(\\[[0-9a-fA-F:.]+]|[^:/\\s]+):[0-9]{1,5}")) {
             throw new Failure("--pilot: \"" + address + "\" (expected: host:port)");
         }
-        channel = Grpc.newChannelBuilder(address, InsecureChannelCredentials.create())
+        return new PilotClient(List.of(new Replica("at " + address, channel(address), null)));
+    }
+
+    /// The pilot of a cluster: each of its pods, by a forwarded port, which takes the right to `pods/portforward` in
+    /// its
+    /// namespace.
+    ///
+    /// @throws Failure if there is none, or it cannot be reached
+    public static PilotClient inCluster(Kubectl kubectl, String namespace, String revision) {
+        var replicas = new ArrayList<Replica>();
+        try (var _ = Progress.of("looking for the pilot in " + namespace)) {
+            for (String pod : kubectl.runningPods(namespace, "app=mesh-pilot,istio.io/rev=" + revision)) {
+                var forward = kubectl.forward(namespace, pod, PORT);
+                replicas.add(new Replica(pod + " in " + namespace, channel("127.0.0.1:" + forward.port()), forward));
+            }
+        } catch (Failure e) {
+            replicas.forEach(PilotClient::close);
+            throw e;
+        }
+        if (replicas.isEmpty()) {
+            throw new Failure("no pilot of revision " + revision + " runs in the namespace " + namespace
+                    + " of the cluster: is the mesh installed (meshctl install), or elsewhere (--mesh-namespace,"
+                    + " --revision, --context)?");
+        }
+        return new PilotClient(replicas);
+    }
+
+    private static ManagedChannel channel(String address) {
+        return Grpc.newChannelBuilder(address, InsecureChannelCredentials.create())
                 .maxInboundMessageSize(256 << 20)
                 .build();
     }
 
+    /// All connected proxies. What has just moved from one replica to another may be there twice.
     public ListProxiesResponse proxies() {
-        try (var _ = Progress.of("asking the pilot at " + address)) {
-            return stub().listProxies(ListProxiesRequest.getDefaultInstance());
+        var all = ListProxiesResponse.newBuilder();
+        for (Replica replica : replicas) {
+            var answer = proxies(replica);
+            all.setPilotVersion(answer.getPilotVersion()).addAllProxies(answer.getProxiesList());
+        }
+        return all.build();
+    }
+
+    private static ListProxiesResponse proxies(Replica replica) {
+        try (var _ = Progress.of("asking the pilot " + replica.place)) {
+            return stub(replica).listProxies(ListProxiesRequest.getDefaultInstance());
         } catch (StatusRuntimeException e) {
-            throw failure(e);
+            throw failure(replica, e);
         }
     }
 
-    /// The proxy that a person means by `name`: a node id, `workload.namespace`, or a workload name that only
-    /// one proxy has.
+    /// The proxy that a person means by `name`: a node id, `workload.namespace` or a workload alone that no other
+    /// namespace has. In a cluster also a pod's name, or `deployment/NAME` or just the name of what owns pods; of
+    /// several pods of one owner it is the first.
     public ProxyStatus find(String name) {
-        List<ProxyStatus> all = proxies().getProxiesList();
+        List<ProxyStatus> all = proxies().getProxiesList().stream()
+                .sorted(Comparator.comparing(ProxyStatus::getNodeId))
+                .toList();
         var found = all.stream()
                 .filter(proxy -> NodeName.of(proxy.getNodeId()).isMeantBy(name))
                 .toList();
+        if (found.isEmpty()) {
+            var pods = all.stream()
+                    .filter(proxy -> NodeName.ofOwner(proxy).isMeantBy(name.substring(name.indexOf('/') + 1)))
+                    .toList();
+            // Replicas of one owner run one configuration.
+            found = pods.stream().map(NodeName::ofOwner).distinct().count() == 1 ? pods.subList(0, 1) : pods;
+        }
         if (found.size() == 1) {
             return found.getFirst();
         }
@@ -59,7 +122,7 @@ public final class PilotClient implements AutoCloseable {
                 .toList();
         throw new Failure(
                 found.isEmpty()
-                        ? "no proxy \"" + name + "\" is connected to the pilot at " + address
+                        ? "no proxy \"" + name + "\" is connected to the pilot " + places()
                                 + Suggestion.phrase(name, names(all)) + " (connected: "
                                 + (known.isEmpty() ? "none" : String.join(", ", known)) + ")"
                         : "\"" + name + "\" could be " + found.size()
@@ -67,10 +130,15 @@ public final class PilotClient implements AutoCloseable {
                                 + String.join(", ", known) + ")");
     }
 
+    private String places() {
+        return replicas.stream().map(Replica::place).collect(Collectors.joining(", "));
+    }
+
     private static List<String> names(List<ProxyStatus> all) {
         return all.stream()
-                .map(proxy -> NodeName.of(proxy.getNodeId()))
+                .flatMap(proxy -> Stream.of(NodeName.of(proxy.getNodeId()), NodeName.ofOwner(proxy)))
                 .flatMap(node -> Stream.of(node.workload(), node.shortForm()))
+                .distinct()
                 .toList();
     }
 
@@ -86,43 +154,62 @@ public final class PilotClient implements AutoCloseable {
                     proxy.getNodeId()
                             + " answers no questions by the pilot (it is no mesh-proxy): ask its admin endpoint, --admin host:port");
         }
-        try (var _ =
-                Progress.of("asking " + NodeName.of(proxy.getNodeId()).shortForm() + " by the pilot at " + address)) {
-            Answer answer = stub().ask(AskRequest.newBuilder()
-                    .setNodeId(proxy.getNodeId())
-                    .setQuestion(question)
-                    .build());
+        Replica replica = replicas.size() == 1 ? replicas.getFirst() : replicaOf(proxy);
+        try (var _ = Progress.of(
+                "asking " + NodeName.of(proxy.getNodeId()).shortForm() + " by the pilot " + replica.place)) {
+            Answer answer = stub(replica)
+                    .ask(AskRequest.newBuilder()
+                            .setNodeId(proxy.getNodeId())
+                            .setQuestion(question)
+                            .build());
             if (!answer.getError().isEmpty()) {
                 throw new Failure(NodeName.of(proxy.getNodeId()).shortForm() + ": " + answer.getError());
             }
             return answer.getJson().toStringUtf8();
         } catch (StatusRuntimeException e) {
-            throw failure(e);
+            throw failure(replica, e);
         }
     }
 
-    private MeshQueryGrpc.MeshQueryBlockingStub stub() {
-        return MeshQueryGrpc.newBlockingStub(channel)
+    /// The replica that a proxy is connected to.
+    private Replica replicaOf(ProxyStatus proxy) {
+        return replicas.stream()
+                .filter(replica -> proxies(replica).getProxiesList().stream()
+                        .anyMatch(other -> other.getNodeId().equals(proxy.getNodeId())))
+                .findFirst()
+                .orElseThrow(() -> new Failure(NodeName.of(proxy.getNodeId()).shortForm() + " has disconnected"));
+    }
+
+    private static MeshQueryGrpc.MeshQueryBlockingStub stub(Replica replica) {
+        return MeshQueryGrpc.newBlockingStub(replica.channel)
                 .withMaxInboundMessageSize(256 << 20)
                 .withDeadlineAfter(SECONDS, TimeUnit.SECONDS);
     }
 
-    private Failure failure(StatusRuntimeException e) {
+    private static Failure failure(Replica replica, StatusRuntimeException e) {
         String description = e.getStatus().getDescription();
         return switch (e.getStatus().getCode()) {
             case UNAVAILABLE ->
-                new Failure("no pilot answers at " + address
-                        + ": is the mesh up (meshctl up FOLDER), or is it elsewhere (--pilot host:port, MESH_PILOT)?");
+                new Failure("no pilot answers " + replica.place
+                        + ": is the mesh up (meshctl up FOLDER), or is it elsewhere (--pilot host:port, MESH_PILOT;"
+                        + " --context for a cluster)?");
             case DEADLINE_EXCEEDED ->
-                new Failure("the pilot at " + address + " did not answer within " + SECONDS + " s");
+                new Failure("the pilot " + replica.place + " did not answer within " + SECONDS + " s");
             default ->
-                new Failure("the pilot at " + address + " says "
+                new Failure("the pilot " + replica.place + " says "
                         + (description == null ? e.getStatus().getCode().toString() : description));
         };
     }
 
     @Override
     public void close() {
-        channel.shutdownNow();
+        replicas.forEach(PilotClient::close);
+    }
+
+    private static void close(Replica replica) {
+        replica.channel.shutdownNow();
+        if (replica.forward != null) {
+            replica.forward.close();
+        }
     }
 }

@@ -55,10 +55,12 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
 
     /// One connected proxy.
     ///
+    /// @param workload what owns its pod (metadata WORKLOAD_NAME); empty: it does not say
     /// @param userAgent what it calls itself
     /// @param view that it was sent
     public record Connected(
             ProxyNode node,
+            String workload,
             String userAgent,
             Instant since,
             ProxyView view,

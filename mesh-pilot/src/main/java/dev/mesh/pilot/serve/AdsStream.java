@@ -41,6 +41,7 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
     private final @Nullable Caller caller = Callers.current();
     private final Instant since = Instant.now();
     private final ArrayDeque<R> outgoing = new ArrayDeque<>();
+    private String workload = "";
     private String userAgent = "";
     private @Nullable ProxyNode node;
     private ProxyView view = ProxyView.EMPTY;
@@ -76,7 +77,7 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
     synchronized Optional<AdsService.Connected> connected() {
         return node == null
                 ? Optional.empty()
-                : Optional.of(new AdsService.Connected(node, userAgent, since, view, session.states()));
+                : Optional.of(new AdsService.Connected(node, workload, userAgent, since, view, session.states()));
     }
 
     private synchronized String nodeId() {
@@ -126,6 +127,7 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
             Callers.check(
                     caller, said.id(), said.namespace(), NodeParser.serviceAccount(written), said.addresses(), context);
             node = said;
+            workload = NodeParser.workload(written);
             userAgent = written.getUserAgentName() + " " + version(written);
             view = generators.generate(context, node);
             LOGGER.atInfo()

@@ -57,6 +57,11 @@ final class NodeParser {
         return text(node.getMetadata().getFieldsMap(), "SERVICE_ACCOUNT");
     }
 
+    /// What owns a node's pod, such as a Deployment; empty: it does not say.
+    static String workload(Node node) {
+        return text(node.getMetadata().getFieldsMap(), "WORKLOAD_NAME");
+    }
+
     // Its other addresses are those of the other family.
     private static List<String> addresses(String first, String all) {
         var addresses = new LinkedHashSet<String>();

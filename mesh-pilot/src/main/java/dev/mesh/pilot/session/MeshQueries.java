@@ -68,6 +68,7 @@ public final class MeshQueries extends MeshQueryGrpc.MeshQueryImplBase {
         var status = ProxyStatus.newBuilder()
                 .setNodeId(id)
                 .setCluster(connected.node().cluster())
+                .setWorkloadName(connected.workload())
                 .setProxyVersion(connected.userAgent())
                 .setConnected(timestamp(connected.since()))
                 .setPushIdSent(connected.view().pushId());
