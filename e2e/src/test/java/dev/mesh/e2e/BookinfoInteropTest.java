@@ -116,7 +116,7 @@ class BookinfoInteropTest {
     }
 
     // Beside this repository, or beside the folder of a worktree of it.
-    private static Path samples() {
+    static Path samples() {
         Path folder = Path.of("").toAbsolutePath();
         while (folder.getParent() != null && !Files.exists(folder.resolve("shared/samples/istio"))) {
             folder = folder.getParent();

@@ -1,0 +1,173 @@
+package dev.mesh.e2e.cluster;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.ConnectException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// The mesh in the shared cluster: installed from `charts/mesh` by the first test that asks, with the images of
+/// `-Dimages`.
+/// All tests of a JVM share it. On another's cluster, where a mesh of the same release is to be used, nothing is
+/// installed.
+public final class InstalledMesh {
+    /// Where the pilot and the gateway are.
+    public static final String NAMESPACE = "mesh-system";
+
+    /// The charts of this checkout.
+    public static final Path CHARTS = Path.of("..", "charts").toAbsolutePath().normalize();
+
+    private static final Duration PATIENCE = Duration.ofSeconds(20);
+
+    private static @Nullable InstalledMesh shared;
+
+    private final Cluster cluster;
+    private final String gateway;
+    private final HttpClient http = HttpClient.newBuilder()
+            .version(HttpClient.Version.HTTP_1_1)
+            .connectTimeout(PATIENCE)
+            .build();
+
+    private InstalledMesh(Cluster cluster, String gateway) {
+        this.cluster = cluster;
+        this.gateway = gateway;
+    }
+
+    /// The mesh of this JVM's cluster. The first call waits until it is ready; a test that cannot have one is left out.
+    public static synchronized InstalledMesh shared() {
+        if (shared == null) {
+            assumeTrue(!System.getProperty("helm", "").isEmpty(), "needs -Dhelm");
+            Cluster cluster = Cluster.shared();
+            if (cluster.isOurs()) {
+                assumeTrue(!System.getProperty("images", "").isEmpty(), "needs -Dimages");
+                new Helm(cluster.kubeconfig())
+                        .run(
+                                "install",
+                                "mesh",
+                                CHARTS.resolve("mesh").toString(),
+                                "-n",
+                                NAMESPACE,
+                                "--create-namespace",
+                                "--wait",
+                                "--timeout=3m");
+            } else {
+                assumeTrue(
+                        cluster.kubectl()
+                                        .execute("", "get", "deployment", "mesh-pilot", "-n", NAMESPACE)
+                                        .status()
+                                == 0,
+                        "needs the mesh installed in the cluster of KUBECONFIG");
+            }
+            String address = cluster.kubectl()
+                    .run(
+                            "get",
+                            "service",
+                            "ingressgateway",
+                            "-n",
+                            NAMESPACE,
+                            "-o",
+                            "jsonpath={.status.loadBalancer.ingress[0].ip}{.status.loadBalancer.ingress[0].hostname}");
+            assertThat(address).as("the gateway's external address").isNotEmpty();
+            shared = new InstalledMesh(cluster, address);
+        }
+        return shared;
+    }
+
+    public Cluster cluster() {
+        return cluster;
+    }
+
+    /// `http://<address of the ingress gateway>`
+    public String gateway() {
+        return "http://" + gateway;
+    }
+
+    /// Applies a file of YAML as it is.
+    public void apply(Path file) {
+        cluster.kubectl().run("apply", "-f", file.toString());
+    }
+
+    /// The pods of a namespace's Deployments are there, and ready.
+    public void awaitDeployments(String namespace) {
+        cluster.kubectl()
+                .run("wait", "--for=condition=Available", "deployment", "--all", "-n", namespace, "--timeout=180s");
+    }
+
+    /// What is answered at an address.
+    ///
+    /// @param headers names and values in turn
+    public HttpResponse<String> get(String url, String... headers) {
+        try {
+            var request = HttpRequest.newBuilder(URI.create(url)).timeout(PATIENCE);
+            if (headers.length > 0) {
+                request.headers(headers);
+            }
+            return http.send(request.build(), HttpResponse.BodyHandlers.ofString());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("interrupted while asking " + url, e);
+        }
+    }
+
+    /// The status of the answer, or why there is none.
+    public String status(String url) {
+        try {
+            return Integer.toString(get(url).statusCode());
+        } catch (UncheckedIOException e) {
+            return e.getCause() instanceof ConnectException ? "not connected" : e.toString();
+        }
+    }
+
+    /// Waits until a path of the gateway answers 200.
+    public void awaitRoute(String path) {
+        await().atMost(Duration.ofMinutes(1))
+                .untilAsserted(() -> assertThat(status(gateway() + path)).isEqualTo("200"));
+    }
+
+    /// Runs meshctl of `-Dhome` as the cluster's administrator, with nothing said of where the pilot is.
+    public Kubectl.Result meshctl(String... arguments) {
+        var command = new ArrayList<>(List.of(System.getProperty("home") + "/bin/meshctl"));
+        command.addAll(List.of(arguments));
+        try {
+            Path errors = Files.createTempFile("meshctl", ".err");
+            Path kubectl = Files.createTempFile("kubectl", ".sh");
+            try {
+                // kubectl is a part of the program of `./scripts/kube`.
+                Files.writeString(kubectl, "#!/bin/sh\nexec " + System.getProperty("kube") + " kubectl \"$@\"\n");
+                assertThat(kubectl.toFile().setExecutable(true)).isTrue();
+                var builder = new ProcessBuilder(command).redirectError(errors.toFile());
+                builder.environment().put("KUBECONFIG", cluster.kubeconfig().toString());
+                builder.environment().put("MESH_KUBECTL", kubectl.toString());
+                builder.environment().put("MESH_HELM", System.getProperty("helm"));
+                var process = builder.start();
+                process.getOutputStream().close();
+                String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+                int status = process.waitFor();
+                return new Kubectl.Result(command, status, output, Files.readString(errors));
+            } finally {
+                Files.delete(errors);
+                Files.delete(kubectl);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("interrupted in meshctl", e);
+        }
+    }
+}
