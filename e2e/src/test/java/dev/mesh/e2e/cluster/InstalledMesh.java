@@ -4,9 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.net.ConnectException;
+import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -130,6 +133,22 @@ public final class InstalledMesh {
             return Integer.toString(get(url).statusCode());
         } catch (UncheckedIOException e) {
             return e.getCause() instanceof ConnectException ? "not connected" : e.toString();
+        }
+    }
+
+    /// The status of the gateway's answer to a host's name, or why there is none.
+    public String statusOf(String host, String path) {
+        // The JDK's client takes no `host` of ours; a socket does.
+        try (var socket = new Socket(gateway, 80)) {
+            socket.setSoTimeout((int) PATIENCE.toMillis());
+            socket.getOutputStream()
+                    .write(("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n")
+                            .getBytes(StandardCharsets.US_ASCII));
+            var status = new BufferedReader(new InputStreamReader(socket.getInputStream(), StandardCharsets.US_ASCII))
+                    .readLine();
+            return status == null ? "no answer" : status.replaceFirst("HTTP/1.1 (\\d+).*", "$1");
+        } catch (IOException e) {
+            return e.toString();
         }
     }
 
