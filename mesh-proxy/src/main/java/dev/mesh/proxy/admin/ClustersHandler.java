@@ -2,6 +2,7 @@ package dev.mesh.proxy.admin;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
 import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.re2j.Pattern;
@@ -10,10 +11,13 @@ import dev.mesh.api.xds.XdsType;
 import dev.mesh.proxy.admin.AdminHandlers.Reply;
 import dev.mesh.proxy.cluster.Cluster;
 import dev.mesh.proxy.cluster.Host;
+import dev.mesh.proxy.cluster.SuccessRates;
 import dev.mesh.proxy.io.Addresses;
 import dev.mesh.proxy.load.Entry;
 import io.envoyproxy.envoy.config.cluster.v3.CircuitBreakers.Thresholds;
 import io.envoyproxy.envoy.config.core.v3.RoutingPriority;
+import java.math.BigDecimal;
+import java.math.MathContext;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.util.List;
@@ -21,6 +25,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 
 /// `/clusters` and `/listeners`, as text and as `envoy.admin.v3.Clusters` and `Listeners`. Tools parse both forms.
 final class ClustersHandler {
@@ -64,6 +69,8 @@ final class ClustersHandler {
                     .append("::observability_name::")
                     .append(cluster.spec().altStatName())
                     .append('\n');
+            outlier(out, name + "::outlier::", "", cluster.successRates());
+            outlier(out, name + "::outlier::", "local_origin_", cluster.localOriginSuccessRates());
             thresholds(out, name);
             out.append(name).append("::added_via_api::").append(isDynamic(name)).append('\n');
             for (Host host : cluster.hosts()) {
@@ -85,11 +92,49 @@ final class ClustersHandler {
                 line(out, at, "weight", host.weight());
                 locality(out, at, host.locality());
                 out.append(at).append("canary::false\n");
-                out.append(at).append("success_rate::-1\n");
-                out.append(at).append("local_origin_success_rate::-1\n");
+                out.append(at)
+                        .append("success_rate::")
+                        .append(number(host.successRate()))
+                        .append('\n');
+                out.append(at)
+                        .append("local_origin_success_rate::")
+                        .append(number(host.localOriginSuccessRate()))
+                        .append('\n');
             }
         }
         return Reply.text(out.toString());
+    }
+
+    private static void outlier(StringBuilder out, String at, String origin, @Nullable SuccessRates rates) {
+        if (rates != null) {
+            out.append(at)
+                    .append(origin)
+                    .append("success_rate_average::")
+                    .append(number(rounded(rates.average())))
+                    .append('\n');
+            out.append(at)
+                    .append(origin)
+                    .append("success_rate_ejection_threshold::")
+                    .append(number(rounded(rates.ejectionThreshold())))
+                    .append('\n');
+        }
+    }
+
+    private static double rounded(double value) {
+        return new BigDecimal(value).round(new MathContext(6)).doubleValue();
+    }
+
+    // 100, not 100.0.
+    private static String number(double value) {
+        return BigDecimal.valueOf(value).stripTrailingZeros().toPlainString();
+    }
+
+    private static void percent(JsonObject to, String name, double value) {
+        if (value >= 0) {
+            var percent = new JsonObject();
+            percent.add("value", new JsonPrimitive(new BigDecimal(number(value))));
+            to.add(name, percent);
+        }
     }
 
     private static void line(StringBuilder out, String at, String name, long value) {
@@ -106,6 +151,14 @@ final class ClustersHandler {
             status.addProperty("name", cluster.name());
             status.addProperty("added_via_api", isDynamic(cluster.name()));
             status.addProperty("observability_name", cluster.spec().altStatName());
+            SuccessRates rates = cluster.successRates();
+            if (rates != null) {
+                percent(status, "success_rate_ejection_threshold", rates.ejectionThreshold());
+            }
+            SuccessRates localRates = cluster.localOriginSuccessRates();
+            if (localRates != null) {
+                percent(status, "local_origin_success_rate_ejection_threshold", localRates.ejectionThreshold());
+            }
             status.add("circuit_breakers", circuitBreakers(cluster.name()));
             var hosts = new JsonArray();
             for (Host host : cluster.hosts()) {
@@ -118,6 +171,8 @@ final class ClustersHandler {
                     health.addProperty("failed_outlier_check", true);
                 }
                 one.add("health_status", health);
+                percent(one, "success_rate", host.successRate());
+                percent(one, "local_origin_success_rate", host.localOriginSuccessRate());
                 one.addProperty("weight", host.weight());
                 one.add("locality", locality(host.locality()));
                 if (!host.hostname().isEmpty()) {

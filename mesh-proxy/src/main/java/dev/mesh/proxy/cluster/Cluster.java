@@ -24,6 +24,14 @@ public interface Cluster {
     /// All hosts, healthy or not.
     List<Host> hosts();
 
+    /// What outlier detection found in its last interval; null without one.
+    @Nullable
+    SuccessRates successRates();
+
+    /// The same of connecting, where that counts apart.
+    @Nullable
+    SuccessRates localOriginSuccessRates();
+
     CircuitBreaker circuitBreaker(Priority priority);
 
     /// `cluster.<name>.`

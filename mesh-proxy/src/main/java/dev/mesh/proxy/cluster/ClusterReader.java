@@ -273,22 +273,53 @@ public final class ClusterReader {
                         "consecutive_local_origin_failure",
                         "enforcing_consecutive_local_origin_failure",
                         "max_ejection_time",
+                        "max_ejection_time_jitter",
                         "always_eject_one_host",
-                        // Switched off is what they are here.
+                        "success_rate_minimum_hosts",
+                        "success_rate_request_volume",
+                        "success_rate_stdev_factor",
                         "enforcing_success_rate",
                         "enforcing_local_origin_success_rate",
+                        "failure_percentage_threshold",
+                        "failure_percentage_minimum_hosts",
+                        "failure_percentage_request_volume",
                         "enforcing_failure_percentage",
-                        "enforcing_failure_percentage_local_origin")
+                        "enforcing_failure_percentage_local_origin",
+                        // Nothing is ejected or let back by active health checks, which are refused.
+                        "successful_active_health_check_uneject_host")
                 .refuseOthers(reasons);
-        zero(proto.getEnforcingSuccessRate(), "enforcing_success_rate", reasons);
-        zero(proto.getEnforcingLocalOriginSuccessRate(), "enforcing_local_origin_success_rate", reasons);
-        zero(proto.getEnforcingFailurePercentage(), "enforcing_failure_percentage", reasons);
-        zero(proto.getEnforcingFailurePercentageLocalOrigin(), "enforcing_failure_percentage_local_origin", reasons);
+        percent(proto.getMaxEjectionPercent(), "max_ejection_percent", reasons);
+        percent(proto.getEnforcingConsecutive5Xx(), "enforcing_consecutive_5xx", reasons);
+        percent(proto.getEnforcingConsecutiveGatewayFailure(), "enforcing_consecutive_gateway_failure", reasons);
+        percent(
+                proto.getEnforcingConsecutiveLocalOriginFailure(),
+                "enforcing_consecutive_local_origin_failure",
+                reasons);
+        percent(proto.getEnforcingSuccessRate(), "enforcing_success_rate", reasons);
+        percent(proto.getEnforcingLocalOriginSuccessRate(), "enforcing_local_origin_success_rate", reasons);
+        percent(proto.getFailurePercentageThreshold(), "failure_percentage_threshold", reasons);
+        percent(proto.getEnforcingFailurePercentage(), "enforcing_failure_percentage", reasons);
+        percent(proto.getEnforcingFailurePercentageLocalOrigin(), "enforcing_failure_percentage_local_origin", reasons);
+        aboveZero(proto.hasInterval(), proto.getInterval(), "interval", reasons);
+        aboveZero(proto.hasBaseEjectionTime(), proto.getBaseEjectionTime(), "base_ejection_time", reasons);
+        aboveZero(proto.hasMaxEjectionTime(), proto.getMaxEjectionTime(), "max_ejection_time", reasons);
+        Duration base = baseEjection(proto);
+        if (proto.hasMaxEjectionTime() && duration(proto.getMaxEjectionTime()).compareTo(base) < 0) {
+            reasons.add("outlier_detection.max_ejection_time: shorter than base_ejection_time (expected: at least "
+                    + base.toMillis() + " ms)");
+        }
     }
 
-    private static void zero(UInt32Value value, String field, List<String> reasons) {
-        if (value.getValue() != 0) {
-            reasons.add("outlier_detection." + field + ": " + value.getValue() + " is not supported (expected: 0)");
+    private static void percent(UInt32Value value, String field, List<String> reasons) {
+        if (Integer.toUnsignedLong(value.getValue()) > 100) {
+            reasons.add("outlier_detection." + field + ": " + Integer.toUnsignedString(value.getValue())
+                    + " (expected: 0-100)");
+        }
+    }
+
+    private static void aboveZero(boolean set, com.google.protobuf.Duration value, String field, List<String> reasons) {
+        if (set && Durations.toNanos(value) <= 0) {
+            reasons.add("outlier_detection." + field + ": not above 0");
         }
     }
 
@@ -706,27 +737,60 @@ public final class ClusterReader {
     }
 
     private static OutlierPolicy outliers(OutlierDetection proto) {
-        Duration base = proto.hasBaseEjectionTime() ? duration(proto.getBaseEjectionTime()) : Duration.ofSeconds(30);
+        Duration base = baseEjection(proto);
+        Duration usualMax = Duration.ofSeconds(300);
+        Duration max = proto.hasMaxEjectionTime()
+                ? duration(proto.getMaxEjectionTime())
+                : usualMax.compareTo(base) > 0 ? usualMax : base;
         return new OutlierPolicy(
-                or(proto.getConsecutive5Xx(), proto.hasConsecutive5Xx(), 5),
-                or(proto.getEnforcingConsecutive5Xx(), proto.hasEnforcingConsecutive5Xx(), 100),
-                or(proto.getConsecutiveGatewayFailure(), proto.hasConsecutiveGatewayFailure(), 5),
-                or(proto.getEnforcingConsecutiveGatewayFailure(), proto.hasEnforcingConsecutiveGatewayFailure(), 0),
-                or(proto.getConsecutiveLocalOriginFailure(), proto.hasConsecutiveLocalOriginFailure(), 5),
-                or(
-                        proto.getEnforcingConsecutiveLocalOriginFailure(),
-                        proto.hasEnforcingConsecutiveLocalOriginFailure(),
-                        100),
+                new OutlierPolicy.InARow(
+                        or(proto.getConsecutive5Xx(), proto.hasConsecutive5Xx(), 5),
+                        or(proto.getEnforcingConsecutive5Xx(), proto.hasEnforcingConsecutive5Xx(), 100)),
+                new OutlierPolicy.InARow(
+                        or(proto.getConsecutiveGatewayFailure(), proto.hasConsecutiveGatewayFailure(), 5),
+                        or(
+                                proto.getEnforcingConsecutiveGatewayFailure(),
+                                proto.hasEnforcingConsecutiveGatewayFailure(),
+                                0)),
+                new OutlierPolicy.InARow(
+                        or(proto.getConsecutiveLocalOriginFailure(), proto.hasConsecutiveLocalOriginFailure(), 5),
+                        or(
+                                proto.getEnforcingConsecutiveLocalOriginFailure(),
+                                proto.hasEnforcingConsecutiveLocalOriginFailure(),
+                                100)),
                 proto.getSplitExternalLocalOriginErrors(),
+                new OutlierPolicy.SuccessRate(
+                        or(proto.getSuccessRateMinimumHosts(), proto.hasSuccessRateMinimumHosts(), 5),
+                        or(proto.getSuccessRateRequestVolume(), proto.hasSuccessRateRequestVolume(), 100),
+                        or(proto.getSuccessRateStdevFactor(), proto.hasSuccessRateStdevFactor(), 1900),
+                        or(proto.getEnforcingSuccessRate(), proto.hasEnforcingSuccessRate(), 100),
+                        or(
+                                proto.getEnforcingLocalOriginSuccessRate(),
+                                proto.hasEnforcingLocalOriginSuccessRate(),
+                                100)),
+                new OutlierPolicy.FailurePercentage(
+                        or(proto.getFailurePercentageMinimumHosts(), proto.hasFailurePercentageMinimumHosts(), 5),
+                        or(proto.getFailurePercentageRequestVolume(), proto.hasFailurePercentageRequestVolume(), 50),
+                        or(proto.getFailurePercentageThreshold(), proto.hasFailurePercentageThreshold(), 85),
+                        or(proto.getEnforcingFailurePercentage(), proto.hasEnforcingFailurePercentage(), 0),
+                        or(
+                                proto.getEnforcingFailurePercentageLocalOrigin(),
+                                proto.hasEnforcingFailurePercentageLocalOrigin(),
+                                0)),
                 proto.hasInterval() ? duration(proto.getInterval()) : Duration.ofSeconds(10),
                 base,
-                proto.hasMaxEjectionTime() ? duration(proto.getMaxEjectionTime()) : Duration.ofSeconds(300),
+                max,
+                duration(proto.getMaxEjectionTimeJitter()),
                 or(proto.getMaxEjectionPercent(), proto.hasMaxEjectionPercent(), 10),
                 proto.getAlwaysEjectOneHost().getValue());
     }
 
+    private static Duration baseEjection(OutlierDetection proto) {
+        return proto.hasBaseEjectionTime() ? duration(proto.getBaseEjectionTime()) : Duration.ofSeconds(30);
+    }
+
     private static int or(UInt32Value value, boolean set, int otherwise) {
-        return set ? value.getValue() : otherwise;
+        return set ? limit(value, true, otherwise) : otherwise;
     }
 
     /// The hosts of a load assignment whose addresses are IP addresses; names are left to `resolver`.

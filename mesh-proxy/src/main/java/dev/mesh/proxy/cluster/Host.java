@@ -35,18 +35,28 @@ public interface Host {
     /// Feeds outlier detection.
     void report(Outcome outcome);
 
+    /// Of the last interval of outlier detection, in percent; -1 if there was none, or too few requests.
+    double successRate();
+
+    /// The same of connecting, where that counts apart.
+    double localOriginSuccessRate();
+
     /// What became of one try.
     sealed interface Outcome {
         /// @param code HTTP status, or 200 for a gRPC call whose status counts as fine
         record Status(int code) implements Outcome {}
 
-        /// No connection, or one that broke before a response.
         record ConnectFailure() implements Outcome {}
 
+        /// What becomes of the request is still to be told.
         record ConnectSuccess() implements Outcome {}
+
+        /// Nothing more will be told, since what goes over the connection is not known.
+        record ConnectSuccessFinal() implements Outcome {}
 
         record Timeout() implements Outcome {}
 
+        /// A connection or stream that broke before a response.
         record Reset() implements Outcome {}
     }
 }

@@ -237,6 +237,16 @@ public final class LiveCluster implements Cluster {
     }
 
     @Override
+    public @Nullable SuccessRates successRates() {
+        return outliers == null ? null : outliers.successRates();
+    }
+
+    @Override
+    public @Nullable SuccessRates localOriginSuccessRates() {
+        return outliers == null ? null : outliers.localOriginSuccessRates();
+    }
+
+    @Override
     public CircuitBreaker circuitBreaker(Priority priority) {
         return priority == Priority.HIGH ? high : usual;
     }

@@ -7,35 +7,20 @@ import org.jspecify.annotations.Nullable;
 
 /// A host that belongs to a live cluster. What an update can change is volatile; the rest is its identity.
 final class LiveHost implements Host {
-    /// Failures in a row.
-    static final class Failures {
-        final AtomicInteger serverErrors = new AtomicInteger();
-        final AtomicInteger gatewayErrors = new AtomicInteger();
-        final AtomicInteger localOrigin = new AtomicInteger();
-
-        void reset() {
-            serverErrors.set(0);
-            gatewayErrors.set(0);
-            localOrigin.set(0);
-        }
-    }
-
     private final HostStats stats = HostStats.create();
     private final AtomicInteger active = new AtomicInteger();
-    final Failures failures = new Failures();
     private final @Nullable OutlierDetector outliers;
+    private final @Nullable HostMonitor monitor;
     private volatile HostSpec spec;
     private volatile boolean live = true;
 
     /// Nano time of its ejection; 0 = not ejected. Written under the detector's lock.
     volatile long ejectedAt;
 
-    /// How many ejections in a row. Under the detector's lock.
-    int ejections;
-
     LiveHost(HostSpec spec, @Nullable OutlierDetector outliers) {
         this.spec = spec;
         this.outliers = outliers;
+        monitor = outliers == null ? null : new HostMonitor();
     }
 
     HostSpec spec() {
@@ -48,6 +33,9 @@ final class LiveHost implements Host {
 
     void remove() {
         live = false;
+        if (outliers != null) {
+            outliers.forget(this);
+        }
     }
 
     @Override
@@ -97,8 +85,24 @@ final class LiveHost implements Host {
 
     @Override
     public void report(Outcome outcome) {
-        if (outliers != null) {
-            outliers.onOutcome(this, outcome);
+        if (outliers != null && monitor != null) {
+            outliers.onOutcome(this, monitor, outcome);
         }
+    }
+
+    /// Null without outlier detection.
+    @Nullable
+    HostMonitor monitor() {
+        return monitor;
+    }
+
+    @Override
+    public double successRate() {
+        return monitor == null ? -1 : monitor.successRate;
+    }
+
+    @Override
+    public double localOriginSuccessRate() {
+        return monitor == null ? -1 : monitor.localOriginSuccessRate;
     }
 }

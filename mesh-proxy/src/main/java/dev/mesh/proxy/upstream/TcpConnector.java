@@ -188,7 +188,6 @@ public final class TcpConnector implements Connector {
         cluster.stats().cxActive.inc();
         host.stats().cxActive().inc();
         cluster.stats().cxConnectMs.record((System.nanoTime() - started) / 1_000_000);
-        host.report(new Host.Outcome.ConnectSuccess());
         long connectedAt = System.nanoTime();
         channel.closeFuture().addListener(closed -> {
             cluster.stats().cxActive.dec();
@@ -231,7 +230,6 @@ public final class TcpConnector implements Connector {
             // What is wrong with a certificate counts by itself, as in Envoy.
             ssl.counter(tls.kind().counter()).inc();
         }
-        host.report(new Host.Outcome.ConnectFailure());
         promise.tryFailure(cause);
     }
 }

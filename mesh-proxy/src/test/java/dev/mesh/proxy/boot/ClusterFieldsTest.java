@@ -231,7 +231,7 @@ class ClusterFieldsTest {
                     round_robin_lb_config: {slow_start_config: {slow_start_window: 1s}}
                     common_lb_config: {close_connections_on_host_set_change: true}
                     circuit_breakers: {thresholds: [{retry_budget: {}}]}
-                    outlier_detection: {enforcing_success_rate: 100}
+                    outlier_detection: {enforcing_success_rate: 101, interval: 0s, max_ejection_time: 1s, monitors: [{name: x}]}
                     upstream_connection_options: {happy_eyeballs_config: {}}
                     http2_protocol_options: {hpack_table_size: 1}
                 """.indent(0)))
@@ -245,7 +245,10 @@ class ClusterFieldsTest {
                                         "round_robin_lb_config.slow_start_config: not supported",
                                         "common_lb_config.close_connections_on_host_set_change: not supported",
                                         "circuit_breakers.thresholds[0].retry_budget: not supported",
-                                        "outlier_detection.enforcing_success_rate: 100 is not supported (expected: 0)",
+                                        "outlier_detection.monitors: not supported",
+                                        "outlier_detection.enforcing_success_rate: 101 (expected: 0-100)",
+                                        "outlier_detection.interval: not above 0",
+                                        "outlier_detection.max_ejection_time: shorter than base_ejection_time (expected: at least 30000 ms)",
                                         "upstream_connection_options.happy_eyeballs_config: not supported",
                                         "http2_protocol_options.hpack_table_size: not supported"));
         assertThatThrownBy(

@@ -75,7 +75,7 @@ final class Mirroring {
                     head.headers().copy());
             Protocol protocol =
                     cluster.spec().http() == ClusterSpec.HttpVersion.HTTP_2 ? Protocol.HTTP_2 : Protocol.HTTP_1_1;
-            var started = new Copy(copy, end, context.bufferLimit());
+            var started = new Copy(copy, host, end, context.bufferLimit());
             copies.add(started);
             cluster.stats().rqTotal.inc();
             shared.pools()
@@ -144,6 +144,7 @@ final class Mirroring {
 
     private static final class Copy implements PoolCallback, ClientStreamListener {
         private final RequestHead head;
+        private final Host host;
         private final ArrayDeque<ByteBuf> waiting = new ArrayDeque<>();
         private final int limit;
         private int bytes;
@@ -151,8 +152,9 @@ final class Mirroring {
         private boolean over;
         private @Nullable ClientStream stream;
 
-        private Copy(RequestHead head, boolean end, int limit) {
+        private Copy(RequestHead head, Host host, boolean end, int limit) {
             this.head = head;
+            this.host = host;
             this.end = end;
             this.limit = limit;
         }
@@ -169,6 +171,7 @@ final class Mirroring {
                 return;
             }
             stream = ready;
+            host.report(new Host.Outcome.ConnectSuccess());
             ready.request(head, end && waiting.isEmpty());
             ByteBuf data;
             while ((data = waiting.poll()) != null) {
@@ -179,6 +182,9 @@ final class Mirroring {
 
         @Override
         public void onFailure(PoolFailure failure, String detail) {
+            if (failure != PoolFailure.OVERFLOW) {
+                host.report(new Host.Outcome.ConnectFailure());
+            }
             abandon();
         }
 
@@ -226,7 +232,9 @@ final class Mirroring {
         public void onInformational(ResponseHead informational) {}
 
         @Override
-        public void onResponse(ResponseHead response, boolean last) {}
+        public void onResponse(ResponseHead response, boolean last) {
+            host.report(UpstreamAttempt.outcome(response));
+        }
 
         @Override
         public void onData(ByteBuf data, boolean last) {
@@ -238,6 +246,9 @@ final class Mirroring {
 
         @Override
         public void onReset(ResetReason reason, String detail) {
+            if (!over) {
+                host.report(new Host.Outcome.Reset());
+            }
             over = true;
             waiting.forEach(ByteBuf::release);
             waiting.clear();

@@ -92,6 +92,7 @@ final class UpstreamAttempt implements PoolCallback, ClientStreamListener {
             return;
         }
         stream = ready;
+        host.report(new Host.Outcome.ConnectSuccess());
         StreamInfo info = context.stream();
         info.upstreamConnectedNanos = System.nanoTime();
         info.upstreamProtocol = connection.protocol();
@@ -104,6 +105,7 @@ final class UpstreamAttempt implements PoolCallback, ClientStreamListener {
         if (finish()) {
             if (failure == PoolFailure.CONNECT_FAILURE || failure == PoolFailure.CONNECT_TIMEOUT) {
                 host.stats().rqError().inc();
+                host.report(new Host.Outcome.ConnectFailure());
             }
             router.onPoolFailure(failure, detail);
         }
@@ -172,7 +174,7 @@ final class UpstreamAttempt implements PoolCallback, ClientStreamListener {
         info.upstreamResponseStartNanos = System.nanoTime();
         int status = head.status();
         cluster.stats().response(status);
-        host.report(new Host.Outcome.Status(outlierStatus(head)));
+        host.report(outcome(head));
         if (status >= 500) {
             host.stats().rqError().inc();
         } else {
@@ -195,15 +197,17 @@ final class UpstreamAttempt implements PoolCallback, ClientStreamListener {
         }
     }
 
-    private static int outlierStatus(ResponseHead head) {
+    /// What a response says of its host: of a gRPC call that ends with its headers, its status.
+    static Host.Outcome outcome(ResponseHead head) {
         String grpc = head.headers().get("grpc-status");
-        if (grpc == null) {
-            return head.status();
-        }
-        return switch (grpc) {
-            case "2", "4", "13", "14", "15" -> 500;
-            default -> head.status();
-        };
+        return new Host.Outcome.Status(
+                switch (grpc == null ? "" : grpc) {
+                    case "2", "13", "15" -> 500; // UNKNOWN, INTERNAL, DATA_LOSS
+                    case "12" -> 501; // UNIMPLEMENTED
+                    case "14" -> 503; // UNAVAILABLE
+                    case "4" -> 504; // DEADLINE_EXCEEDED
+                    default -> head.status();
+                });
     }
 
     @Override
@@ -290,7 +294,9 @@ final class UpstreamAttempt implements PoolCallback, ClientStreamListener {
     void timedOut() {
         if (!over) {
             host.stats().rqTimeout().inc();
-            host.report(new Host.Outcome.Timeout());
+            if (!responseStarted) {
+                host.report(new Host.Outcome.Timeout());
+            }
             abandon();
         }
     }

@@ -106,6 +106,7 @@ final class TcpProxyHandler extends ChannelInboundHandlerAdapter implements Load
                 connected(connecting.getNow(), found, chosen);
             } else {
                 found.circuitBreaker(Priority.DEFAULT).connectionClosed();
+                chosen.report(new Host.Outcome.ConnectFailure());
                 Throwable cause = done.cause();
                 info.upstreamTransportFailureReason = TcpConnector.reason(cause);
                 if (!over && attempts < shared.maxConnectAttempts()) {
@@ -141,6 +142,7 @@ final class TcpProxyHandler extends ChannelInboundHandlerAdapter implements Load
             return;
         }
         upstream = channel;
+        at.report(new Host.Outcome.ConnectSuccessFinal());
         at.activeRequests().incrementAndGet();
         channel.closeFuture().addListener(closed -> at.activeRequests().decrementAndGet());
         info.upstreamConnectedNanos = System.nanoTime();
