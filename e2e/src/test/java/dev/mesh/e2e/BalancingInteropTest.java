@@ -114,8 +114,18 @@ class BalancingInteropTest {
                         .replace("$port", "" + port)
                         .replace("$endpoints", endpoints)
                         .replace("$cluster", cluster));
+        var running = new Running(run(envoy, bootstrap), port, admin);
+        await().atMost(Duration.ofSeconds(30))
+                .ignoreExceptions()
+                .untilAsserted(() -> assertThat(running.admin("/ready"))
+                        .as(running.program::toString)
+                        .contains("LIVE"));
+        return running;
+    }
+
+    private Program run(boolean envoy, Path bootstrap) throws IOException {
         Path log = work.resolve(bootstrap.getFileName() + ".log");
-        Program program = envoy
+        return envoy
                 ? Program.run(
                         List.of(
                                 System.getProperty("envoy", ""),
@@ -127,13 +137,105 @@ class BalancingInteropTest {
                         log)
                 : Program.start(
                         "mesh-proxy", "dev.mesh.proxy.boot.MeshProxy", log, List.of("-c", bootstrap.toString()));
-        var running = new Running(program, port, admin);
-        await().atMost(Duration.ofSeconds(30))
-                .ignoreExceptions()
-                .untilAsserted(() -> assertThat(running.admin("/ready"))
-                        .as(program::toString)
-                        .contains("LIVE"));
-        return running;
+    }
+
+    private static final String WEB = """
+            apiVersion: v1
+            kind: Service
+            metadata: {name: web, namespace: shop}
+            spec: {selector: {app: web}, ports: [{name: http, port: 8080}]}
+            ---
+            apiVersion: networking.istio.io/v1
+            kind: DestinationRule
+            metadata: {name: web, namespace: shop}
+            spec: {host: web, trafficPolicy: {loadBalancer: {simple: ROUND_ROBIN, warmup: {duration: WARMUPs}}}}
+            ---
+            apiVersion: networking.istio.io/v1
+            kind: Gateway
+            metadata: {name: edge, namespace: shop}
+            spec: {selector: {istio: ingressgateway}, servers: [{port: {number: EDGE, name: http, protocol: HTTP}, hosts: ["*"]}]}
+            ---
+            apiVersion: networking.istio.io/v1
+            kind: VirtualService
+            metadata: {name: web, namespace: shop}
+            spec: {hosts: ["*"], gateways: [edge], http: [{route: [{destination: {host: web}}]}]}
+            """;
+
+    private static void entry(Path folder, String name, HttpServer upstream) throws IOException {
+        Path file = Files.writeString(folder.resolve(name + ".new"), """
+                apiVersion: networking.istio.io/v1
+                kind: WorkloadEntry
+                metadata: {name: $name, namespace: shop}
+                spec: {address: 127.0.0.1, labels: {app: web}, ports: {http: $port}}
+                """.replace("$name", name)
+                .replace("$port", "" + upstream.getAddress().getPort()));
+        Files.move(file, folder.resolve(name + ".yaml"));
+    }
+
+    @Test
+    void aNewHostGetsItsShareByAndBy() throws Exception {
+        int warmup = 6;
+        for (boolean envoy : new boolean[] {true, false}) {
+            int edge = Fixture.freePort();
+            Path folder = Files.createDirectory(work.resolve("config-" + envoy));
+            Files.writeString(
+                    folder.resolve("mesh.yaml"), WEB.replace("EDGE", "" + edge).replace("WARMUP", "" + warmup));
+            var requests = new AtomicInteger();
+            var one = upstream(n -> 200);
+            var young = upstream(n -> {
+                requests.incrementAndGet();
+                return 201;
+            });
+            entry(folder, "one", one);
+            Path portFile = work.resolve("pilot-" + envoy + ".port");
+            try (var pilot = Program.start(
+                    "mesh-pilot",
+                    "dev.mesh.pilot.boot.PilotMain",
+                    work.resolve("pilot-" + envoy + ".log"),
+                    List.of("--folder", folder.toString(), "--xds-port", "0", "--port-file", portFile.toString()))) {
+                await().atMost(Duration.ofSeconds(30)).until(() -> Files.exists(portFile) || !pilot.isAlive());
+                assertThat(pilot.isAlive()).as(pilot.output()).isTrue();
+                Path bootstrap = Fixture.bootstrap(
+                        work,
+                        "edge-" + envoy,
+                        "router~127.0.0.1~edge.shop~shop.svc.cluster.local",
+                        Files.readString(portFile),
+                        "{}");
+                try (var proxy = new Running(run(envoy, bootstrap), edge, 0)) {
+                    await().atMost(Duration.ofSeconds(30))
+                            .ignoreExceptions()
+                            .untilAsserted(() -> assertThat(proxy.status("/"))
+                                    .as(proxy.program::toString)
+                                    .isEqualTo(200));
+                    long since = System.nanoTime();
+                    await().atMost(Duration.ofSeconds(2L * warmup))
+                            .until(() -> System.nanoTime() - since
+                                    > Duration.ofSeconds(warmup + 1).toNanos());
+                    entry(folder, "young", young);
+                    await().atMost(Duration.ofSeconds(30)).until(() -> proxy.status("/") == 201);
+                    long start = System.nanoTime();
+                    int before = requests.get();
+                    for (int i = 0; i < 300; i++) {
+                        proxy.status("/");
+                    }
+                    // Its weight at the end, had it begun half a second before it was seen.
+                    double weight = Math.clamp(((System.nanoTime() - start) / 1e9 + 0.5) / warmup, 0.1, 1);
+                    assertThat(requests.get() - before)
+                            .as("Envoy: %s", envoy)
+                            .isBetween(300 / 11 - 5, (int) (300 * weight / (1 + weight)) + 5);
+                    await().atMost(Duration.ofSeconds(60)).untilAsserted(() -> {
+                        int earlier = requests.get();
+                        for (int i = 0; i < 100; i++) {
+                            proxy.status("/");
+                        }
+                        assertThat(requests.get() - earlier).isBetween(49, 51);
+                    });
+                }
+            } finally {
+                one.stop(0);
+                young.stop(0);
+            }
+        }
     }
 
     @Test

@@ -18,6 +18,11 @@ public record LoadBalancer(
         @Nullable Duration warmupDurationSecs,
         @Nullable Warmup warmup) {
 
+    /// How a new host is warmed up, by either form; null: it is not.
+    public @Nullable Warmup warming() {
+        return warmup == null && warmupDurationSecs != null ? new Warmup(warmupDurationSecs, null, null) : warmup;
+    }
+
     public sealed interface Policy {
         record Simple(SimpleKind simple) implements Policy {}
 
@@ -92,6 +97,9 @@ public record LoadBalancer(
 
     public record Failover(String from, String to) {}
 
+    /// @param duration until a new host gets its whole share
+    /// @param minimumPercent of its share that it gets at least; null: 10
+    /// @param aggression how fast its share grows: null or 1 is a straight line, more is faster at first
     public record Warmup(
             @Required Duration duration,
             @Nullable Double minimumPercent,

@@ -64,8 +64,21 @@ final class DestinationRuleRules {
     }
 
     private void balancer(String path, @Nullable LoadBalancer balancer) {
-        if (balancer == null
-                || !(balancer.policy() instanceof LoadBalancer.Policy.Hash(LoadBalancer.ConsistentHash hash))) {
+        if (balancer == null) {
+            return;
+        }
+        check.positive(path + ".warmupDurationSecs", balancer.warmupDurationSecs());
+        LoadBalancer.Warmup warmup = balancer.warmup();
+        if (warmup != null) {
+            check.positive(path + ".warmup.duration", warmup.duration());
+            if (warmup.minimumPercent() != null) {
+                check.percent(path + ".warmup.minimumPercent", warmup.minimumPercent());
+            }
+            if (warmup.aggression() != null && !(warmup.aggression() >= 1)) {
+                check.error(path + ".warmup.aggression", warmup.aggression() + " (expected: at least 1)");
+            }
+        }
+        if (!(balancer.policy() instanceof LoadBalancer.Policy.Hash(LoadBalancer.ConsistentHash hash))) {
             return;
         }
         String at = path + ".consistentHash";

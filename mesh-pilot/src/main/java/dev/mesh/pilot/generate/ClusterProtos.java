@@ -25,6 +25,7 @@ import io.envoyproxy.envoy.config.core.v3.Http1ProtocolOptions;
 import io.envoyproxy.envoy.config.core.v3.Http2ProtocolOptions;
 import io.envoyproxy.envoy.config.core.v3.KeepaliveSettings;
 import io.envoyproxy.envoy.config.core.v3.Locality;
+import io.envoyproxy.envoy.config.core.v3.RuntimeDouble;
 import io.envoyproxy.envoy.config.core.v3.SocketAddress;
 import io.envoyproxy.envoy.config.core.v3.TcpKeepalive;
 import io.envoyproxy.envoy.config.endpoint.v3.ClusterLoadAssignment;
@@ -32,6 +33,7 @@ import io.envoyproxy.envoy.config.endpoint.v3.Endpoint;
 import io.envoyproxy.envoy.config.endpoint.v3.LbEndpoint;
 import io.envoyproxy.envoy.config.endpoint.v3.LocalityLbEndpoints;
 import io.envoyproxy.envoy.extensions.upstreams.http.v3.HttpProtocolOptions;
+import io.envoyproxy.envoy.type.v3.Percent;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -215,6 +217,34 @@ final class ClusterProtos {
     }
 
     private static void balancer(Input in, Cluster.Builder cluster) {
+        policy(in, cluster);
+        LoadBalancer from = in.policy().loadBalancer();
+        LoadBalancer.Warmup warmup = from == null ? null : from.warming();
+        if (warmup == null || in.proxyless()) {
+            return;
+        }
+        if (cluster.getLbPolicy() == Cluster.LbPolicy.ROUND_ROBIN) {
+            cluster.getRoundRobinLbConfigBuilder().setSlowStartConfig(slowStart(warmup));
+        } else if (cluster.getLbPolicy() == Cluster.LbPolicy.LEAST_REQUEST) {
+            cluster.getLeastRequestLbConfigBuilder().setSlowStartConfig(slowStart(warmup));
+        }
+    }
+
+    private static Cluster.SlowStartConfig slowStart(LoadBalancer.Warmup from) {
+        var config = Cluster.SlowStartConfig.newBuilder().setSlowStartWindow(duration(from.duration()));
+        if (from.aggression() != null) {
+            // Envoy refuses one without a runtime key; nobody sets this one.
+            config.setAggression(RuntimeDouble.newBuilder()
+                    .setDefaultValue(from.aggression())
+                    .setRuntimeKey("mesh.warmup.aggression"));
+        }
+        if (from.minimumPercent() != null) {
+            config.setMinWeightPercent(Percent.newBuilder().setValue(from.minimumPercent()));
+        }
+        return config.build();
+    }
+
+    private static void policy(Input in, Cluster.Builder cluster) {
         LoadBalancer from = in.policy().loadBalancer();
         Cluster.LbPolicy standard = in.proxyless() ? Cluster.LbPolicy.ROUND_ROBIN : Cluster.LbPolicy.LEAST_REQUEST;
         cluster.setLbPolicy(standard);

@@ -241,8 +241,16 @@ final class Remarks {
         }
         notYet(object, path + ".localityLbSetting", balancer.localityLbSetting());
         notYet(object, path + ".zoneAwareLbSetting", balancer.zoneAwareLbSetting());
-        notYet(object, path + ".warmupDurationSecs", balancer.warmupDurationSecs());
-        notYet(object, path + ".warmup", balancer.warmup());
+        boolean inTurn = balancer.policy() == null
+                || balancer.policy() instanceof LoadBalancer.Policy.Simple(LoadBalancer.SimpleKind kind)
+                        && kind != LoadBalancer.SimpleKind.RANDOM;
+        if (!inTurn && balancer.warming() != null) {
+            say(
+                    object,
+                    Finding.Code.NOT_HONOURED,
+                    path + (balancer.warmup() != null ? ".warmup" : ".warmupDurationSecs"),
+                    "has no effect here (expected: with ROUND_ROBIN or LEAST_REQUEST)");
+        }
         if (balancer.policy() instanceof LoadBalancer.Policy.Utilization) {
             notYet(object, path + ".backendUtilization", true);
         }

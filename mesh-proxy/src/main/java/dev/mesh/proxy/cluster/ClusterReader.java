@@ -26,12 +26,15 @@ import io.envoyproxy.envoy.config.core.v3.Http1ProtocolOptions;
 import io.envoyproxy.envoy.config.core.v3.Http2ProtocolOptions;
 import io.envoyproxy.envoy.config.core.v3.HttpProtocolOptions;
 import io.envoyproxy.envoy.config.core.v3.RoutingPriority;
+import io.envoyproxy.envoy.config.core.v3.RuntimeDouble;
 import io.envoyproxy.envoy.config.endpoint.v3.ClusterLoadAssignment;
+import io.envoyproxy.envoy.extensions.load_balancing_policies.common.v3.SlowStartConfig;
 import io.envoyproxy.envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest;
 import io.envoyproxy.envoy.extensions.load_balancing_policies.maglev.v3.Maglev;
 import io.envoyproxy.envoy.extensions.load_balancing_policies.random.v3.Random;
 import io.envoyproxy.envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash;
 import io.envoyproxy.envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin;
+import io.envoyproxy.envoy.type.v3.Percent;
 import java.math.BigInteger;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -234,9 +237,11 @@ public final class ClusterReader {
         if (common.getZoneAwareLbConfig().getFailTrafficOnPanic()) {
             reasons.add("common_lb_config.zone_aware_lb_config.fail_traffic_on_panic: not supported");
         }
-        Fields.of(proto.getRoundRobinLbConfig(), "round_robin_lb_config").refuseOthers(reasons);
+        Fields.of(proto.getRoundRobinLbConfig(), "round_robin_lb_config")
+                .honours("slow_start_config")
+                .refuseOthers(reasons);
         Fields.of(proto.getLeastRequestLbConfig(), "least_request_lb_config")
-                .honours("choice_count")
+                .honours("choice_count", "active_request_bias", "slow_start_config")
                 .refuseOthers(reasons);
         Fields.of(proto.getRingHashLbConfig(), "ring_hash_lb_config")
                 .honours("minimum_ring_size", "maximum_ring_size", "hash_function")
@@ -567,11 +572,21 @@ public final class ClusterReader {
             return extension(proto, reasons);
         }
         return switch (proto.getLbPolicy()) {
-            case ROUND_ROBIN -> new LbPolicy.RoundRobin();
+            case ROUND_ROBIN ->
+                new LbPolicy.RoundRobin(slowStart(
+                        proto.getRoundRobinLbConfig().getSlowStartConfig(),
+                        "round_robin_lb_config.slow_start_config",
+                        reasons));
             case LEAST_REQUEST -> {
                 var config = proto.getLeastRequestLbConfig();
                 yield new LbPolicy.LeastRequest(
-                        config.hasChoiceCount() ? config.getChoiceCount().getValue() : 2);
+                        config.hasChoiceCount() ? config.getChoiceCount().getValue() : 2,
+                        bias(
+                                config.hasActiveRequestBias(),
+                                config.getActiveRequestBias(),
+                                "least_request_lb_config",
+                                reasons),
+                        slowStart(config.getSlowStartConfig(), "least_request_lb_config.slow_start_config", reasons));
             }
             case RANDOM -> new LbPolicy.Random();
             case RING_HASH -> {
@@ -602,6 +617,59 @@ public final class ClusterReader {
                 yield new LbPolicy.RoundRobin();
             }
         };
+    }
+
+    private static @Nullable SlowStart slowStart(
+            io.envoyproxy.envoy.config.cluster.v3.Cluster.SlowStartConfig proto, String path, List<String> reasons) {
+        Fields.of(proto, path)
+                .honours("slow_start_window", "aggression", "min_weight_percent")
+                .refuseOthers(reasons);
+        return slowStart(
+                proto.getSlowStartWindow(),
+                proto.getAggression(),
+                proto.hasMinWeightPercent(),
+                proto.getMinWeightPercent(),
+                path,
+                reasons);
+    }
+
+    // The same message again, of another type.
+    private static @Nullable SlowStart slowStart(SlowStartConfig proto, List<String> reasons) {
+        String path = "load_balancing_policy.slow_start_config";
+        Fields.of(proto, path)
+                .honours("slow_start_window", "aggression", "min_weight_percent")
+                .refuseOthers(reasons);
+        return slowStart(
+                proto.getSlowStartWindow(),
+                proto.getAggression(),
+                proto.hasMinWeightPercent(),
+                proto.getMinWeightPercent(),
+                path,
+                reasons);
+    }
+
+    private static @Nullable SlowStart slowStart(
+            com.google.protobuf.Duration window,
+            RuntimeDouble aggression,
+            boolean hasMinimum,
+            Percent minimum,
+            String path,
+            List<String> reasons) {
+        if (minimum.getValue() < 0 || minimum.getValue() > 100) {
+            reasons.add(path + ".min_weight_percent: " + minimum.getValue() + " (expected: 0-100)");
+        }
+        // Envoy takes what is not above 0 for 1.
+        double exponent = aggression.getDefaultValue() > 0 ? aggression.getDefaultValue() : 1;
+        return Durations.toMillis(window) <= 0
+                ? null
+                : new SlowStart(duration(window), exponent, hasMinimum ? minimum.getValue() / 100 : 0.1);
+    }
+
+    private static double bias(boolean set, RuntimeDouble proto, String path, List<String> reasons) {
+        if (set && !(proto.getDefaultValue() >= 0)) {
+            reasons.add(path + ".active_request_bias: " + proto.getDefaultValue() + " (expected: 0 or more)");
+        }
+        return set ? proto.getDefaultValue() : 1;
     }
 
     private static LbPolicy maglev(long size, String path, List<String> reasons) {
@@ -654,9 +722,9 @@ public final class ClusterReader {
             String type = typed.getTypeUrl().substring(typed.getTypeUrl().lastIndexOf('/') + 1);
             switch (type) {
                 case "envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin" -> {
-                    extensionGuard(
-                            unpack(typed, RoundRobin.getDefaultInstance(), reasons), reasons, "locality_lb_config");
-                    return new LbPolicy.RoundRobin();
+                    RoundRobin config = unpack(typed, RoundRobin.getDefaultInstance(), reasons);
+                    extensionGuard(config, reasons, "locality_lb_config", "slow_start_config");
+                    return new LbPolicy.RoundRobin(slowStart(config.getSlowStartConfig(), reasons));
                 }
                 case "envoy.extensions.load_balancing_policies.random.v3.Random" -> {
                     extensionGuard(unpack(typed, Random.getDefaultInstance(), reasons), reasons, "locality_lb_config");
@@ -664,9 +732,21 @@ public final class ClusterReader {
                 }
                 case "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest" -> {
                     LeastRequest config = unpack(typed, LeastRequest.getDefaultInstance(), reasons);
-                    extensionGuard(config, reasons, "choice_count", "locality_lb_config");
+                    extensionGuard(
+                            config,
+                            reasons,
+                            "choice_count",
+                            "active_request_bias",
+                            "locality_lb_config",
+                            "slow_start_config");
                     return new LbPolicy.LeastRequest(
-                            config.hasChoiceCount() ? config.getChoiceCount().getValue() : 2);
+                            config.hasChoiceCount() ? config.getChoiceCount().getValue() : 2,
+                            bias(
+                                    config.hasActiveRequestBias(),
+                                    config.getActiveRequestBias(),
+                                    "load_balancing_policy",
+                                    reasons),
+                            slowStart(config.getSlowStartConfig(), reasons));
                 }
                 case "envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash" -> {
                     RingHash config = unpack(typed, RingHash.getDefaultInstance(), reasons);
@@ -738,7 +818,7 @@ public final class ClusterReader {
 
     private static OutlierPolicy outliers(OutlierDetection proto) {
         Duration base = baseEjection(proto);
-        Duration usualMax = Duration.ofSeconds(300);
+        Duration usualMax = Duration.ofMinutes(5);
         Duration max = proto.hasMaxEjectionTime()
                 ? duration(proto.getMaxEjectionTime())
                 : usualMax.compareTo(base) > 0 ? usualMax : base;

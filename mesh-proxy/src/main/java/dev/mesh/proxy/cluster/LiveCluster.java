@@ -75,6 +75,7 @@ public final class LiveCluster implements Cluster {
         Map<SocketAddress, LiveHost> known = new LinkedHashMap<>();
         members.all.forEach(host -> known.put(host.address(), host));
         var all = new ArrayList<LiveHost>(specs.size());
+        long now = System.nanoTime();
         var byPriority = new TreeMap<Integer, List<LiveHost>>();
         for (HostSpec wanted : specs) {
             LiveHost host = known.remove(wanted.address());
@@ -83,6 +84,7 @@ public final class LiveCluster implements Cluster {
             } else {
                 host.update(wanted);
             }
+            host.seen(now);
             all.add(host);
             byPriority
                     .computeIfAbsent(wanted.priority(), any -> new ArrayList<>())
@@ -205,12 +207,14 @@ public final class LiveCluster implements Cluster {
                 panic ? hosts : hosts.stream().filter(LiveHost::healthy).toList();
         boolean ring = policy instanceof LbPolicy.RingHash || policy instanceof LbPolicy.Maglev;
         LoadBalancer balancer = localityWeighted && !panic && !ring
-                ? LoadBalancer.byLocality(policy, hosts, members.policy.overprovisioning())
+                ? LoadBalancer.byLocality(policy, hosts, members.policy.overprovisioning(), System::nanoTime)
                 : null;
         var fresh = new Choice(
                 eligible,
                 panic,
-                balancer != null ? balancer : LoadBalancer.of(policy, eligible, localityWeighted && ring));
+                balancer != null
+                        ? balancer
+                        : LoadBalancer.of(policy, eligible, localityWeighted && ring, System::nanoTime));
         level.choice.set(fresh);
         return fresh;
     }

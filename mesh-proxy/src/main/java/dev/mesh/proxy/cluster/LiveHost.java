@@ -13,6 +13,8 @@ final class LiveHost implements Host {
     private final @Nullable HostMonitor monitor;
     private volatile HostSpec spec;
     private volatile boolean live = true;
+    private volatile long healthySince;
+    private boolean seenHealthy;
 
     /// Nano time of its ejection; 0 = not ejected. Written under the detector's lock.
     volatile long ejectedAt;
@@ -29,6 +31,19 @@ final class LiveHost implements Host {
 
     void update(HostSpec to) {
         spec = to;
+    }
+
+    /// The host is in a cluster. Configuration thread.
+    void seen(long nanos) {
+        if (!seenHealthy && spec.healthy()) {
+            healthySince = nanos;
+            seenHealthy = true;
+        }
+    }
+
+    /// Nano time of when it was healthy for the first time, by EDS: an ejection changes nothing.
+    long healthySince() {
+        return healthySince;
     }
 
     void remove() {

@@ -8,7 +8,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.random.RandomGenerator;
+import java.util.function.LongSupplier;
+import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
 /// Chooses one of a list of hosts. Immutable but for a position; made anew when the list changes. Any thread.
@@ -18,10 +19,26 @@ sealed interface LoadBalancer {
 
     /// @param hosts not empty
     /// @param localityWeights whether the weights of localities count in a ring
-    static LoadBalancer of(LbPolicy policy, List<LiveHost> hosts, boolean localityWeights) {
+    /// @param nanoTime by which a new host's share grows
+    static LoadBalancer of(LbPolicy policy, List<LiveHost> hosts, boolean localityWeights, LongSupplier nanoTime) {
         return switch (policy) {
-            case LbPolicy.RoundRobin() -> RoundRobin.of(hosts);
-            case LbPolicy.LeastRequest(int choices) -> new LeastRequest(choices, Weights.of(hosts));
+            case LbPolicy.RoundRobin(SlowStart slowStart) -> {
+                if (slowStart != null && slowlyStarts(slowStart, hosts, nanoTime.getAsLong())) {
+                    yield ByDeadline.of(hosts, host -> host.weight() * factor(slowStart, host, nanoTime));
+                }
+                yield RoundRobin.of(hosts);
+            }
+            case LbPolicy.LeastRequest(int choices, double bias, SlowStart slowStart) -> {
+                if (equalWeights(hosts)
+                        && (slowStart == null || !slowlyStarts(slowStart, hosts, nanoTime.getAsLong()))) {
+                    yield new LeastRequest(choices);
+                }
+                yield ByDeadline.of(
+                        hosts,
+                        host -> host.weight()
+                                / Math.pow(host.activeRequests().get() + 1, bias)
+                                * factor(slowStart, host, nanoTime));
+            }
             case LbPolicy.Random() -> new Randomly();
             case LbPolicy.RingHash(long minimum, long maximum) -> {
                 var entries = entries(hosts, localityWeights);
@@ -32,6 +49,18 @@ sealed interface LoadBalancer {
                 yield new Maglev(entries.isEmpty() ? null : MaglevTable.of(entries, size));
             }
         };
+    }
+
+    private static boolean equalWeights(List<LiveHost> hosts) {
+        return hosts.stream().mapToInt(LiveHost::weight).distinct().count() <= 1;
+    }
+
+    private static boolean slowlyStarts(SlowStart slowStart, List<LiveHost> hosts, long now) {
+        return hosts.stream().anyMatch(host -> slowStart.covers(now - host.healthySince()));
+    }
+
+    private static double factor(@Nullable SlowStart slowStart, LiveHost host, LongSupplier nanoTime) {
+        return slowStart == null ? 1 : slowStart.factor(nanoTime.getAsLong() - host.healthySince());
     }
 
     private static List<HashRing.Entry> entries(List<LiveHost> hosts, boolean localityWeights) {
@@ -48,44 +77,13 @@ sealed interface LoadBalancer {
                 .toList();
     }
 
-    /// Cumulative weights; null in a list of equal ones.
-    record Weights(long @Nullable [] cumulative) {
-        static Weights of(List<LiveHost> hosts) {
-            boolean equal = hosts.stream().mapToInt(LiveHost::weight).distinct().count() <= 1;
-            if (equal) {
-                return new Weights(null);
-            }
-            var sums = new long[hosts.size()];
-            long sum = 0;
-            for (int i = 0; i < sums.length; i++) {
-                sum += hosts.get(i).weight();
-                sums[i] = sum;
-            }
-            return new Weights(sums);
-        }
-
-        int draw(RandomGenerator random) {
-            long[] sums = cumulative;
-            if (sums == null) {
-                return 0;
-            }
-            long drawn = random.nextLong(sums[sums.length - 1]);
-            int at = 0;
-            while (sums[at] <= drawn) {
-                at++;
-            }
-            return at;
-        }
-    }
-
     /// In turn; where weights differ, as often as they say.
     ///
     /// @param schedule null for equal weights
     record RoundRobin(@Nullable Schedule schedule, AtomicInteger next) implements LoadBalancer {
         static RoundRobin of(List<LiveHost> hosts) {
-            boolean equal = hosts.stream().mapToInt(LiveHost::weight).distinct().count() <= 1;
             return new RoundRobin(
-                    equal
+                    equalWeights(hosts)
                             ? null
                             : Schedule.of(
                                     hosts.stream().mapToLong(LiveHost::weight).toArray()),
@@ -117,7 +115,8 @@ sealed interface LoadBalancer {
     /// @param all of a priority, healthy or not
     /// @param overprovisioning in percent
     /// @return null if no locality has a weight and a healthy host
-    static @Nullable LoadBalancer byLocality(LbPolicy policy, List<LiveHost> all, int overprovisioning) {
+    static @Nullable LoadBalancer byLocality(
+            LbPolicy policy, List<LiveHost> all, int overprovisioning, LongSupplier nanoTime) {
         var localities = new LinkedHashMap<String, List<LiveHost>>();
         all.forEach(host -> localities
                 .computeIfAbsent(host.locality(), any -> new ArrayList<>())
@@ -129,7 +128,7 @@ sealed interface LoadBalancer {
             long weight = (long) hosts.getFirst().spec().localityWeight()
                     * Priorities.health(healthy.size(), hosts.size(), overprovisioning);
             if (weight > 0) {
-                parts.add(new ByLocality.Part(healthy, of(policy, healthy, false)));
+                parts.add(new ByLocality.Part(healthy, of(policy, healthy, false, nanoTime)));
                 weights.add(weight);
             }
         });
@@ -142,21 +141,31 @@ sealed interface LoadBalancer {
     }
 
     /// The one with the fewest open requests of a few drawn at random.
-    record LeastRequest(int choices, Weights weights) implements LoadBalancer {
+    record LeastRequest(int choices) implements LoadBalancer {
         @Override
         public Host choose(List<LiveHost> hosts, LoadBalancerContext context) {
             LiveHost best = null;
             for (int i = 0; i < choices; i++) {
-                LiveHost drawn = hosts.get(
-                        weights.cumulative != null
-                                ? weights.draw(context.random())
-                                : context.random().nextInt(hosts.size()));
+                LiveHost drawn = hosts.get(context.random().nextInt(hosts.size()));
                 if (best == null
                         || drawn.activeRequests().get() < best.activeRequests().get()) {
                     best = drawn;
                 }
             }
             return best == null ? hosts.getFirst() : best;
+        }
+    }
+
+    /// By weights that change from choice to choice.
+    record ByDeadline(DeadlineQueue queue) implements LoadBalancer {
+        static ByDeadline of(List<LiveHost> hosts, ToDoubleFunction<LiveHost> weight) {
+            return new ByDeadline(
+                    new DeadlineQueue(hosts, weight, ThreadLocalRandom.current().nextInt(hosts.size())));
+        }
+
+        @Override
+        public Host choose(List<LiveHost> hosts, LoadBalancerContext context) {
+            return queue.next();
         }
     }
 

@@ -228,7 +228,7 @@ class ClusterFieldsTest {
                     load_assignment: {cluster_name: up, endpoints: [{leds_cluster_locality_config: {}, lb_endpoints: [{endpoint: {health_check_config: {port_value: 1}, address: {socket_address: {address: 127.0.0.1, port_value: 1, resolver_name: x}}}}]}], policy: {endpoint_stale_after: 1s}}
                     respect_dns_ttl: true
                     health_checks: [{timeout: 1s, interval: 1s}]
-                    round_robin_lb_config: {slow_start_config: {slow_start_window: 1s}}
+                    round_robin_lb_config: {slow_start_config: {slow_start_window: 1s, min_weight_percent: {value: 101}}}
                     common_lb_config: {close_connections_on_host_set_change: true}
                     circuit_breakers: {thresholds: [{retry_budget: {}}]}
                     outlier_detection: {enforcing_success_rate: 101, interval: 0s, max_ejection_time: 1s, monitors: [{name: x}]}
@@ -242,7 +242,7 @@ class ClusterFieldsTest {
                                 .contains(
                                         "respect_dns_ttl: not supported",
                                         "health_checks: not supported",
-                                        "round_robin_lb_config.slow_start_config: not supported",
+                                        "round_robin_lb_config.slow_start_config.min_weight_percent: 101.0 (expected: 0-100)",
                                         "common_lb_config.close_connections_on_host_set_change: not supported",
                                         "circuit_breakers.thresholds[0].retry_budget: not supported",
                                         "outlier_detection.monitors: not supported",

@@ -15,7 +15,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
-import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
 
 /// Which hosts a cluster chooses, by weight, locality, priority and health.
@@ -23,42 +22,8 @@ class BalancingTest {
     private final ClusterLoadAssignment.Builder assignment =
             ClusterLoadAssignment.newBuilder().setClusterName("c");
     private final Cluster.Builder proto = Cluster.newBuilder().setName("c").setType(Cluster.DiscoveryType.STATIC);
-    private final Context context = new Context();
+    private final LoadBalancerContext context = new FixedContext(new Random(7));
     private int port = 1;
-
-    private static final class Context implements LoadBalancerContext {
-        private final RandomGenerator random = new Random(7);
-
-        @Override
-        public RandomGenerator random() {
-            return random;
-        }
-
-        @Override
-        public boolean hasHash() {
-            return false;
-        }
-
-        @Override
-        public long hash() {
-            return 0;
-        }
-
-        @Override
-        public int attempt() {
-            return 0;
-        }
-
-        @Override
-        public boolean shouldReselect(Host host) {
-            return false;
-        }
-
-        @Override
-        public int maxReselects() {
-            return 0;
-        }
-    }
 
     // Hosts of weight 1 but for those whose weights are given.
     private BalancingTest locality(String zone, int priority, int weight, int healthy, int unhealthy, int... weights) {
