@@ -358,6 +358,46 @@ class GrpcXdsInteropTest {
                 .hasMessageContaining("UNAVAILABLE")
                 .hasMessageEndingWith("HTTP status code 503");
         nothingIsRefused();
+        assertThat(pilot.output()).contains("VirtualService shop/text: spec.http[0].redirect: not honoured by gRPC");
+    }
+
+    @Test
+    void whatAGrpcClientDoesNotHonourIsSaid() throws Exception {
+        write("routes", """
+                apiVersion: networking.istio.io/v1
+                kind: VirtualService
+                metadata: {name: text, namespace: shop}
+                spec:
+                  hosts: [text]
+                  http:
+                  - match: [{method: {exact: POST}}, {authority: {prefix: text}}, {scheme: {prefix: http}}, {queryParams: {a: {exact: b}}}]
+                    route: [{destination: {host: text, subset: v1}}]
+                  - headers: {request: {set: {x-user: jason}}}
+                    route: [{destination: {host: text, subset: v2}}]
+                """);
+        var channel = dial(HOST);
+
+        await().atMost(Duration.ofSeconds(20))
+                .untilAsserted(() -> assertThat(echo(channel, "ann")).isEqualTo("text-v2 hello"));
+        nothingIsRefused();
+        assertThat(pilot.output())
+                .contains(
+                        "spec.http[0].match[0].method: not honoured by gRPC",
+                        "spec.http[0].match[1].authority: not honoured by gRPC",
+                        "spec.http[0].match[2].scheme: not honoured by gRPC",
+                        "spec.http[0].match[3].queryParams: not honoured by gRPC",
+                        "spec.http[1].headers.request: not honoured by gRPC");
+
+        write("tls", """
+                apiVersion: networking.istio.io/v1
+                kind: DestinationRule
+                metadata: {name: a-text, namespace: shop}
+                spec: {host: text, trafficPolicy: {tls: {mode: SIMPLE}}}
+                """);
+        await().atMost(Duration.ofSeconds(20))
+                .untilAsserted(
+                        () -> assertThatThrownBy(() -> echo(dial(HOST), "ann")).hasMessageContaining("UNAVAILABLE"));
+        assertThat(pilot.output()).contains("spec.trafficPolicy.tls: not honoured by gRPC");
     }
 
     @Test

@@ -140,7 +140,7 @@ public final class Pilot implements AutoCloseable {
         return registry.objects();
     }
 
-    /// All remarks: on objects by themselves and as they stand together.
+    /// All remarks: on objects by themselves, as they stand together, and on what connected clients do not honour.
     List<Finding> findings() {
         var all = new ArrayList<>(registry.findings());
         all.addAll(registry.duplicates());
@@ -148,6 +148,10 @@ public final class Pilot implements AutoCloseable {
         if (context != null) {
             all.addAll(context.findings());
         }
+        ads.connected().stream()
+                .flatMap(connected -> connected.view().findings().stream())
+                .distinct()
+                .forEach(all::add);
         return all;
     }
 

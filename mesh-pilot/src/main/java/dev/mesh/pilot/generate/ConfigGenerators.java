@@ -70,6 +70,6 @@ public final class ConfigGenerators implements Generators {
         Map<XdsType, SortedMap<String, Resource>> all = new EnumMap<>(XdsType.class);
         all.putAll(previous.resources());
         all.put(XdsType.ENDPOINT, endpoints);
-        return ProxyView.of(all, previous.leftOut());
+        return ProxyView.of(all, previous.leftOut(), previous.findings());
     }
 }

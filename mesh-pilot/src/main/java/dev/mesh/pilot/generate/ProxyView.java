@@ -1,9 +1,11 @@
 package dev.mesh.pilot.generate;
 
+import dev.mesh.api.finding.Finding;
 import dev.mesh.api.xds.XdsType;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Collection;
 import java.util.EnumMap;
 import java.util.HexFormat;
 import java.util.List;
@@ -19,16 +21,26 @@ import java.util.TreeMap;
 ///
 /// @param pushId hash over names and versions of everything in it
 /// @param leftOut rules that the proxy was not given
-public record ProxyView(String pushId, Map<XdsType, SortedMap<String, Resource>> resources, List<LeftOut> leftOut) {
-    public static final ProxyView EMPTY = new ProxyView("", Map.of(), List.of());
+/// @param findings what this client does not honour of what it is given
+public record ProxyView(
+        String pushId,
+        Map<XdsType, SortedMap<String, Resource>> resources,
+        List<LeftOut> leftOut,
+        List<Finding> findings) {
+    public static final ProxyView EMPTY = new ProxyView("", Map.of(), List.of(), List.of());
 
-    static ProxyView of(Map<XdsType, SortedMap<String, Resource>> resources, List<LeftOut> leftOut) {
+    static ProxyView of(
+            Map<XdsType, SortedMap<String, Resource>> resources, List<LeftOut> leftOut, Collection<Finding> findings) {
         try {
             var digest = MessageDigest.getInstance("SHA-256");
             resources.forEach((type, byName) -> byName.values()
                     .forEach(resource -> digest.update((type + resource.name() + "\n" + resource.version() + "\n")
                             .getBytes(StandardCharsets.UTF_8))));
-            return new ProxyView(HexFormat.of().formatHex(digest.digest(), 0, 8), resources, List.copyOf(leftOut));
+            return new ProxyView(
+                    HexFormat.of().formatHex(digest.digest(), 0, 8),
+                    resources,
+                    List.copyOf(leftOut),
+                    List.copyOf(findings));
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every JDK has SHA-256", e);
         }

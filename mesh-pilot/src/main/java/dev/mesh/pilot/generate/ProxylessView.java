@@ -17,11 +17,15 @@ final class ProxylessView {
     static void build(ViewBuilder view) {
         var scope = SidecarScope.of(view.push(), view.node());
         var rules = new RuleSelection(view);
+        var remarks = new ProxylessRemarks(view::remark);
         for (ServiceInfo service : scope.services().values()) {
             if (!view.isReachable(service)) {
                 continue;
             }
             view.clusters(service);
+            if (service.ports().stream().anyMatch(port -> port.protocol().isHttp())) {
+                view.rule(service).ifPresent(remarks::rule);
+            }
             for (PortInfo port : service.ports()) {
                 if (!port.protocol().isHttp()) {
                     continue;
@@ -32,27 +36,32 @@ final class ProxylessView {
                 }
                 view.routes(
                         routes,
-                        List.of(view.cache().get(host(view, scope, rules, service, port), RouteProtos::host)),
+                        List.of(view.cache().get(host(view, scope, rules, remarks, service, port), RouteProtos::host)),
                         false);
             }
         }
     }
 
     private static RouteProtos.HostInput host(
-            ViewBuilder view, SidecarScope scope, RuleSelection rules, ServiceInfo service, PortInfo port) {
+            ViewBuilder view,
+            SidecarScope scope,
+            RuleSelection rules,
+            ProxylessRemarks remarks,
+            ServiceInfo service,
+            PortInfo port) {
         String name = service.host() + ":" + port.number();
         String cluster = Names.outbound(port.number(), "", service.host());
         for (var rule : scope.virtualServices()) {
             boolean mesh =
                     rule.spec().gateways().isEmpty() || rule.spec().gateways().contains("mesh");
             if (mesh && !rule.spec().http().isEmpty() && names(rule, service.host())) {
+                var given = rules.http(rule, name, port.number(), "mesh"::equals);
+                given.forEach(input -> remarks.route(rule, input));
                 return new RouteProtos.HostInput(
                         name,
                         List.of("*"),
                         rule.object().ref(),
-                        rules.http(rule, name, port.number(), "mesh"::equals).stream()
-                                .map(input -> forwarding(input, cluster))
-                                .toList(),
+                        given.stream().map(input -> forwarding(input, cluster)).toList(),
                         "",
                         null,
                         false,

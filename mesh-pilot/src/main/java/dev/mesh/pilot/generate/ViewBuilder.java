@@ -1,6 +1,7 @@
 package dev.mesh.pilot.generate;
 
 import com.google.protobuf.BoolValue;
+import dev.mesh.api.finding.Finding;
 import dev.mesh.api.networking.DestinationRule;
 import dev.mesh.api.xds.XdsType;
 import dev.mesh.pilot.model.ProxyNode;
@@ -17,9 +18,11 @@ import io.envoyproxy.envoy.config.route.v3.VirtualHost;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Predicate;
@@ -31,6 +34,7 @@ final class ViewBuilder {
     private final ResourceCache cache;
     private final Map<XdsType, SortedMap<String, Resource>> resources = new EnumMap<>(XdsType.class);
     private final List<LeftOut> leftOut = new ArrayList<>();
+    private final Set<Finding> findings = new LinkedHashSet<>();
     private final Map<String, Optional<DestinationRules.Merged>> rules = new HashMap<>();
 
     ViewBuilder(PushContext push, ProxyNode node, ResourceCache cache) {
@@ -59,8 +63,13 @@ final class ViewBuilder {
         leftOut.add(rule);
     }
 
+    /// Once, however often it is said.
+    void remark(Finding finding) {
+        findings.add(finding);
+    }
+
     ProxyView view() {
-        return ProxyView.of(resources, leftOut);
+        return ProxyView.of(resources, leftOut, findings);
     }
 
     /// One port of the proxy's own workload.

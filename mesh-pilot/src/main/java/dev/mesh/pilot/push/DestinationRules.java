@@ -113,16 +113,21 @@ public final class DestinationRules {
             rule.spec().subsets().forEach(subset -> subsets.putIfAbsent(subset.name(), subset));
             policy = policy == null ? rule.spec().trafficPolicy() : policy;
         }
-        return new Merged(chosen.getFirst(), policy, List.copyOf(subsets.values()));
+        return new Merged(List.copyOf(chosen), policy, List.copyOf(subsets.values()));
     }
 
     /// What rules for one host say together.
     ///
-    /// @param first the oldest
+    /// @param rules oldest first
     public record Merged(
-            PushContext.Rule<DestinationRule> first,
+            List<PushContext.Rule<DestinationRule>> rules,
             dev.mesh.api.networking.@Nullable TrafficPolicy policy,
-            List<DestinationRule.Subset> subsets) {}
+            List<DestinationRule.Subset> subsets) {
+        /// The oldest.
+        public PushContext.Rule<DestinationRule> first() {
+            return rules.getFirst();
+        }
+    }
 
     /// Whether any rule for the host defines the subset; for remarks.
     boolean defines(String host, String subset) {

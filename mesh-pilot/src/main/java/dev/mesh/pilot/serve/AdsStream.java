@@ -1,5 +1,6 @@
 package dev.mesh.pilot.serve;
 
+import dev.mesh.api.finding.Finding;
 import dev.mesh.api.xds.XdsType;
 import dev.mesh.pilot.generate.Generators;
 import dev.mesh.pilot.generate.ProxyView;
@@ -16,6 +17,7 @@ import io.grpc.stub.StreamObserver;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Executor;
@@ -134,6 +136,7 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
                     .addKeyValue("proxy", nodeId())
                     .addKeyValue("resources", view.counts())
                     .log("connected");
+            tell(List.of(), view);
             return true;
         } catch (StatusRuntimeException e) {
             over = true;
@@ -148,6 +151,13 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
                     Status.INVALID_ARGUMENT.withDescription(e.getMessage()).asRuntimeException());
             return false;
         }
+    }
+
+    private void tell(List<Finding> known, ProxyView now) {
+        now.findings().stream()
+                .filter(finding -> !known.contains(finding))
+                .forEach(finding ->
+                        LOGGER.atWarn().addKeyValue("proxy", nodeId()).log("{}", finding));
     }
 
     private static String version(Node node) {
@@ -200,6 +210,7 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
                 generating.release();
             }
             synchronized (this) {
+                tell(view.findings(), next);
                 view = next;
                 outgoing.addAll(session.onPush(next));
                 drain();

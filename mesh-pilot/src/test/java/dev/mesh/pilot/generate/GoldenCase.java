@@ -148,6 +148,9 @@ record GoldenCase(Path folder) {
                                     + left.why())
                             .toList());
         }
+        if (!view.findings().isEmpty()) {
+            all.put("findings", view.findings().stream().map(Finding::toString).toList());
+        }
         return new Dump(DumpSettings.builder()
                         .setDefaultFlowStyle(FlowStyle.BLOCK)
                         .setWidth(140)

@@ -42,7 +42,7 @@ class DeltaSessionTest {
                                             .setValue(ByteString.copyFromUtf8(text))
                                             .build()));
         }
-        return new ProxyView(pushId, byType, List.of());
+        return new ProxyView(pushId, byType, List.of(), List.of());
     }
 
     private static DeltaDiscoveryRequest.Builder request(XdsType type, String... subscribe) {

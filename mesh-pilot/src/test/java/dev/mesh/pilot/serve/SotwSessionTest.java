@@ -38,7 +38,7 @@ class SotwSessionTest {
                                             .setValue(ByteString.copyFromUtf8(parts[1] + "@" + parts[2]))
                                             .build()));
         }
-        return new ProxyView("push", byType, List.of());
+        return new ProxyView("push", byType, List.of(), List.of());
     }
 
     private static DiscoveryRequest.Builder request(XdsType type, String... names) {
