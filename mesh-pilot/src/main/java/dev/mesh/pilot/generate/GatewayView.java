@@ -115,13 +115,12 @@ final class GatewayView {
                 String routes = "https." + bind.port() + "."
                         + server.spec().port().name() + "." + server.gateway().name() + "."
                         + server.gateway().namespace();
-                chains.add(new ListenerProtos.TlsChain(sni, tls, routes, List.of()));
+                chains.add(new ListenerProtos.TlsChain(sni, tls, routes, null));
                 view.routes(routes, hosts(bind.port(), List.of(server)), true);
             } else {
-                var targets = tcpTargets(server, bind.port());
-                if (!targets.isEmpty()) {
-                    chains.add(new ListenerProtos.TlsChain(sni, tls, "", targets));
-                }
+                tcpChain(server, bind.port())
+                        .filter(chain -> !chain.targets().isEmpty())
+                        .ifPresent(chain -> chains.add(new ListenerProtos.TlsChain(sni, tls, "", chain)));
             }
         }
         if (!chains.isEmpty()) {
@@ -144,7 +143,7 @@ final class GatewayView {
                                                 PushContext.covers(host, name) || PushContext.covers(name, host)))
                         .toList();
                 if (!fresh.isEmpty() || chain.serverNames().isEmpty()) {
-                    chains.add(new ListenerProtos.TlsChain(fresh, null, "", chain.targets()));
+                    chains.add(new ListenerProtos.TlsChain(fresh, null, "", chain));
                 }
             }
         }
@@ -161,10 +160,6 @@ final class GatewayView {
                 return;
             }
         }
-    }
-
-    private List<RouteProtos.Target> tcpTargets(Server server, int port) {
-        return tcpChain(server, port).map(ListenerProtos.TcpChain::targets).orElse(List.of());
     }
 
     private Optional<ListenerProtos.TcpChain> tcpChain(Server server, int port) {

@@ -286,9 +286,13 @@ final class ListenerProtos {
 
     /// @param serverNames empty: all others
     /// @param tls that is ended here; null: passed on
-    /// @param routes name of the route configuration; empty: connections go to `targets`
+    /// @param routes name of the route configuration; empty if there is `tcp`
+    /// @param tcp where connections are passed on to; null: what is in them is HTTP
     record TlsChain(
-            List<String> serverNames, @Nullable ServerTls tls, String routes, List<RouteProtos.Target> targets) {}
+            List<String> serverNames,
+            @Nullable ServerTls tls,
+            String routes,
+            @Nullable TcpChain tcp) {}
 
     static Resource gatewayTls(GatewayTls in) {
         String name = in.address() + "_" + in.port();
@@ -296,9 +300,7 @@ final class ListenerProtos {
                 .addListenerFilters(tlsInspector())
                 .setPerConnectionBufferLimitBytes(UInt32Value.of(32768));
         for (TlsChain chain : in.chains()) {
-            var built = chain.routes().isEmpty()
-                    ? FilterChain.newBuilder().addFilters(tcpProxy(chain.targets()))
-                    : chain(edge(name, chain.routes())).toBuilder();
+            var built = chain.tcp() == null ? chain(edge(name, chain.routes())).toBuilder() : tcpChain(chain.tcp());
             if (chain.tls() != null) {
                 built.setTransportSocket(
                         TlsProtos.downstream(chain.tls(), !chain.routes().isEmpty()));
