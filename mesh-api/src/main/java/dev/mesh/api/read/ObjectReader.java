@@ -212,14 +212,42 @@ public final class ObjectReader {
         });
         Node specNode = whole ? root : fields.getOrDefault("spec", emptyMapping());
         Object spec = values.record(SHAPES.ofRecord(known.get().type()), specNode, whole ? "" : "spec");
-        if (spec instanceof Spec read && errors() == before) {
+        if (spec instanceof Spec read) {
             var object = new MeshObject(ref, apiVersion, metadata(metadata), read, position, places);
             var wrong = Validator.validate(object);
-            findings.addAll(wrong);
-            if (wrong.stream().noneMatch(finding -> finding.severity() == Finding.Severity.ERROR)) {
-                keep(object);
+            if (errors() > before) {
+                judged(wrong, unreadPaths(before), Places.of(file, root, lineOffset));
+            } else {
+                findings.addAll(wrong);
+                if (wrong.stream().noneMatch(finding -> finding.severity() == Finding.Severity.ERROR)) {
+                    keep(object);
+                }
             }
         }
+    }
+
+    private List<String> unreadPaths(int errorsBefore) {
+        return findings.stream()
+                .filter(finding -> finding.severity() == Finding.Severity.ERROR)
+                .skip(errorsBefore)
+                .map(Finding::path)
+                .toList();
+    }
+
+    // What could not be read has its default now: only what is written counts, and that has nothing to do with it.
+    private void judged(List<Finding> wrong, List<String> unread, Places places) {
+        wrong.stream()
+                .filter(finding -> places.has(finding.path()))
+                .filter(finding ->
+                        unread.stream().noneMatch(path -> isAt(finding.path(), path) || isAt(path, finding.path())))
+                .forEach(findings::add);
+    }
+
+    private static boolean isAt(String path, String outer) {
+        return path.startsWith(outer)
+                && (path.length() == outer.length()
+                        || path.charAt(outer.length()) == '.'
+                        || path.charAt(outer.length()) == '[');
     }
 
     private void keep(MeshObject object) {

@@ -56,6 +56,19 @@ record Places(String file, Place root) implements PositionIndex {
         return new SourcePosition(file, place.line, place.column);
     }
 
+    /// Whether a field path is in the text.
+    boolean has(String fieldPath) {
+        Place place = root;
+        for (String step : steps(fieldPath)) {
+            Place child = place.children.get(step);
+            if (child == null) {
+                return false;
+            }
+            place = child;
+        }
+        return true;
+    }
+
     /// Splits `a.b[0]["x.y"]` into `a`, `b`, `0`, `x.y`.
     private static List<String> steps(String path) {
         var steps = new ArrayList<String>();

@@ -6,6 +6,7 @@ import dev.mesh.api.shape.Shape;
 import dev.mesh.api.shape.TimeSpans;
 import dev.mesh.api.shape.Unused;
 import java.lang.reflect.InvocationTargetException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -353,8 +354,22 @@ final class ValueReader {
             case Shape.ListOf ignored -> List.of();
             case Shape.MapOf ignored -> Map.of();
             case Shape.Any() -> Map.of();
-            case Shape.TimeSpan(), Shape.Fields _, Shape.OneOf _ -> null;
+            case Shape.TimeSpan() -> Duration.ZERO;
+            case Shape.Fields fields -> empty(fields);
+            case Shape.OneOf _ -> null;
         };
+    }
+
+    // In the place of one that is missing or no object, so that the fields beside it can be judged.
+    private static Object empty(Shape.Fields shape) {
+        try {
+            return shape.constructor()
+                    .newInstance(shape.fields().stream()
+                            .map(field -> field.nullable() ? null : defaultOf(field.shape()))
+                            .toArray());
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException(shape.constructor() + " cannot be called", e);
+        }
     }
 
     static String join(String path, String name) {

@@ -23,6 +23,11 @@ public final class PilotChild {
     /// @return what it printed
     /// @throws Failure with its own sentence if it fails
     public static JsonObject run(String command, List<String> arguments, String doing) {
+        return run(command, arguments, doing, ProcessBuilder.Redirect.INHERIT);
+    }
+
+    /// The same with a standard input of its own.
+    public static JsonObject run(String command, List<String> arguments, String doing, ProcessBuilder.Redirect input) {
         String home = System.getProperty("mesh.home", "");
         if (home.isEmpty()) {
             throw new Failure("mesh-pilot is not beside this meshctl (expected: the bin/meshctl of a distribution)");
@@ -33,7 +38,7 @@ public final class PilotChild {
         try (var _ = Progress.of(doing)) {
             errors = Files.createTempFile("meshctl-" + command, ".log");
             var process = new ProcessBuilder(line)
-                    .redirectInput(ProcessBuilder.Redirect.INHERIT)
+                    .redirectInput(input)
                     .redirectError(errors.toFile())
                     .start();
             String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);

@@ -20,4 +20,15 @@ public final class Render {
         }
         return PilotChild.run("render", arguments, "rendering " + folder);
     }
+
+    /// What is wrong with files as they stand together.
+    ///
+    /// @param files not empty; `-` is standard input
+    /// @param input what stands for standard input, which may be read already
+    /// @return `findings`
+    public static JsonObject run(List<String> files, ProcessBuilder.Redirect input) {
+        var arguments = new ArrayList<String>();
+        files.forEach(file -> arguments.addAll(List.of("--file", file)));
+        return PilotChild.run("render", arguments, "comparing " + files.size() + " files", input);
+    }
 }

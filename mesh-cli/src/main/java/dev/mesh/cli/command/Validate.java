@@ -30,7 +30,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "validate",
         description = {
-            "Checks configuration: each file by itself, and all files of a folder as they stand together.",
+            "Checks configuration: each file by itself, and all files as they stand together.",
             "",
             "Each remark has file:line:column, error, warning or info, the object, the field, and what was expected."
                     + " Only errors make the exit code 1."
@@ -62,6 +62,8 @@ public final class Validate implements Callable<Integer> {
 
     private final List<Remark> remarks = new ArrayList<>();
     private final List<Finding> foreign = new ArrayList<>();
+    private final List<String> files = new ArrayList<>();
+    private byte[] piped = {};
     private int objects;
 
     /// One line, and the same in parts.
@@ -75,6 +77,10 @@ public final class Validate implements Callable<Integer> {
     public Integer call() {
         try (var _ = Progress.of("reading")) {
             paths.forEach(this::check);
+        }
+        // A file alone is often a part of what stands elsewhere: it is not told what it lacks.
+        if (paths.size() > 1 || Files.isDirectory(paths.getFirst())) {
+            compare();
         }
         long errors = remarks.stream().filter(Remark::isError).count();
         if (form.output == Output.TABLE) {
@@ -112,10 +118,12 @@ public final class Validate implements Callable<Integer> {
 
     private void check(Path path) {
         if (path.toString().equals(STDIN)) {
+            files.add(STDIN);
             add(standardInput());
         } else if (Files.isDirectory(path)) {
             folder(path);
         } else if (Files.exists(path)) {
+            files.add(path.toString());
             add(Sources.read(path));
         } else {
             throw new Failure(path + ": no such file or folder");
@@ -123,10 +131,11 @@ public final class Validate implements Callable<Integer> {
     }
 
     @SuppressWarnings("SystemIn") // what the user pipes in
-    private static ReadResult standardInput() {
+    private ReadResult standardInput() {
         try {
             InputStream in = System.in;
-            return ObjectReader.read("stdin", in.readNBytes(ConfigFolder.MOST_BYTES + 1));
+            piped = in.readNBytes(ConfigFolder.MOST_BYTES + 1);
+            return ObjectReader.read("stdin", piped);
         } catch (IOException e) {
             throw new Failure("standard input cannot be read (" + e.getMessage() + ")");
         }
@@ -143,19 +152,35 @@ public final class Validate implements Callable<Integer> {
             throw new Failure(path + ": no file ends in .yaml, .yml or .json");
         }
         listing.unreadable().forEach((file, why) -> add(ObjectReader.unreadable(file.toString(), why)));
-        listing.files().forEach(file -> add(Sources.read(file)));
-        // What only shows when all objects of a folder stand together: the pilot knows.
-        for (var element : Render.run(path, "").getAsJsonArray("findings")) {
-            var finding = element.getAsJsonObject();
-            if (finding.get("acrossObjects").getAsBoolean()) {
-                String position = finding.get("position").getAsString();
-                if (!position.isEmpty()) {
-                    finding.addProperty("position", path + "/" + position);
-                }
-                String text = finding.remove("text").getAsString();
-                finding.remove("acrossObjects");
-                remarks.add(new Remark(position.isEmpty() ? text : path + "/" + text, finding));
+        listing.files().forEach(file -> {
+            files.add(file.toString());
+            add(Sources.read(file));
+        });
+    }
+
+    // What only shows when all objects stand together: the pilot knows.
+    private void compare() {
+        Path input = null;
+        try {
+            if (files.contains(STDIN)) {
+                input = Files.write(Files.createTempFile("meshctl-stdin", ".yaml"), piped);
             }
+            var across = Render.run(
+                    files.stream().distinct().toList(),
+                    input == null ? ProcessBuilder.Redirect.INHERIT : ProcessBuilder.Redirect.from(input.toFile()));
+            for (var element : across.getAsJsonArray("findings")) {
+                var finding = element.getAsJsonObject();
+                if (finding.get("acrossObjects").getAsBoolean()) {
+                    String text = finding.remove("text").getAsString();
+                    finding.remove("acrossObjects");
+                    remarks.add(new Remark(text, finding));
+                }
+            }
+            if (input != null) {
+                Files.delete(input);
+            }
+        } catch (IOException e) {
+            throw new Failure("standard input cannot be kept (" + e.getMessage() + ")");
         }
     }
 

@@ -1,16 +1,23 @@
 package dev.mesh.pilot.boot;
 
 import dev.mesh.api.meta.Ports;
+import dev.mesh.api.read.ConfigFolder;
+import dev.mesh.api.read.ObjectReader;
+import dev.mesh.api.read.ReadResult;
 import dev.mesh.pilot.folder.FolderSource;
 import dev.mesh.pilot.kube.KubeOptions;
 import dev.mesh.pilot.registry.Registry;
 import dev.mesh.pilot.render.RenderCommand;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// `mesh-pilot --folder DIR` or `mesh-pilot --kubernetes`, and `mesh-pilot render --folder DIR [--node NAME]`,
+/// `mesh-pilot render --file FILE...`,
 /// `mesh-pilot inject --file FILE` and `mesh-pilot check-inject --object KIND/NAME` for `meshctl`.
 public final class PilotMain {
     private static final String USAGE =
@@ -110,25 +117,53 @@ public final class PilotMain {
     @SuppressWarnings("SystemOut") // the command line's own channel
     private static void render(String[] args) {
         Path folder = null;
+        var files = new ArrayList<String>();
         String node = "";
         for (int i = 1; i + 1 < args.length; i += 2) {
             switch (args[i]) {
                 case "--folder" -> folder = Path.of(args[i + 1]);
+                case "--file" -> files.add(args[i + 1]);
                 case "--node" -> node = args[i + 1];
                 default -> fail(args[i] + ": unknown option");
             }
         }
-        if (folder == null || args.length % 2 != 1) {
-            fail("usage: mesh-pilot render --folder DIR [--node NAME]");
+        if ((folder == null) == files.isEmpty() || args.length % 2 != 1) {
+            fail("usage: mesh-pilot render --folder DIR | --file FILE... [--node NAME] (- is standard input)");
             return;
         }
-        var registry = new Registry();
-        try (var source = new FolderSource(folder, registry, () -> {}, false)) {
-            source.read();
-            System.out.println(
-                    RenderCommand.render(registry.objects(), registry.findings(), registry.duplicates(), node));
+        try {
+            System.out.println(render(folder, files, node, System.in));
         } catch (IOException | IllegalArgumentException e) {
             fail(String.valueOf(e.getMessage()));
+        }
+    }
+
+    /// @param folder null: `files` instead
+    /// @param files `-` is `stdin`
+    static String render(@Nullable Path folder, List<String> files, String node, InputStream stdin) throws IOException {
+        var registry = new Registry();
+        for (String file : files) {
+            var read = read(file, stdin);
+            registry.put(name(file), read.objects(), read.findings());
+        }
+        if (folder != null) {
+            try (var source = new FolderSource(folder, registry, () -> {}, false)) {
+                source.read();
+            }
+        }
+        return RenderCommand.render(registry.objects(), registry.findings(), registry.duplicates(), node);
+    }
+
+    private static String name(String file) {
+        return file.equals("-") ? "stdin" : file;
+    }
+
+    private static ReadResult read(String file, InputStream stdin) {
+        boolean piped = file.equals("-");
+        try (InputStream in = piped ? stdin : Files.newInputStream(Path.of(file))) {
+            return ObjectReader.read(name(file), in.readNBytes(ConfigFolder.MOST_BYTES + 1));
+        } catch (IOException e) {
+            return ObjectReader.unreadable(file, ConfigFolder.reason(e));
         }
     }
 
