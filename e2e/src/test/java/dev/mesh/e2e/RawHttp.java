@@ -9,7 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/// One HTTP/1.1 message as it came over the wire: nothing is normalised, so that a test sees what a peer really sent.
+/// One HTTP message as it came over the wire: nothing is normalised, so that a test sees what a peer really sent.
 ///
 /// @param head first line
 /// @param headers `name: value` lines as they came
@@ -56,7 +56,7 @@ record RawHttp(String head, List<String> headers, String body, List<String> trai
 
     int status() throws IOException {
         String[] parts = head.split(" ", 3);
-        if (parts.length < 2 || !parts[0].startsWith("HTTP/1.")) {
+        if (parts.length < 2 || !parts[0].startsWith("HTTP/")) {
             throw new IOException("no status line: " + head);
         }
         return Integer.parseInt(parts[1]);

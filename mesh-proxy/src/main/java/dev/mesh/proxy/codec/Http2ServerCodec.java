@@ -217,7 +217,17 @@ public final class Http2ServerCodec extends Http2ConnectionHandler {
             stream.receivedEnd();
         }
         streams.touchHead(stream);
+        expectContinue(stream, head.headers());
         stream.receiver = listener.onRequest(stream, head, end);
+    }
+
+    // The proxy answers 100 itself, as Envoy does by default, and the expectation goes no further.
+    private static void expectContinue(Stream stream, HeaderMap headers) {
+        String expect = headers.get("expect");
+        if (expect != null && expect.equalsIgnoreCase("100-continue")) {
+            headers.remove("expect");
+            stream.informational(new ResponseHead(100, new HeaderMap()));
+        }
     }
 
     // One bad message ends the connection of its sender, unless that speaks for many.

@@ -7,6 +7,8 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.LinkedBlockingQueue;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -162,6 +164,23 @@ class Http2DownstreamTest {
                 frame = client.next();
             }
             assertThat(client.fields(frame)).containsEntry(":status", "400");
+        }
+    }
+
+    @Test
+    void whoExpectsToBeAskedForTheBodyIsAsked() throws Exception {
+        var heads = new LinkedBlockingQueue<String>();
+        try (var asked = new ScriptedUpstream(peer -> {
+                    heads.add(peer.readHead());
+                    peer.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+                });
+                var proxy = LiveProxy.with().cluster("up", asked.port()).start(loops);
+                var peer = proxy.connect()) {
+            var client = Http2Peer.client(peer).headers(1, false, request("-:method;:method POST;expect 100-Continue"));
+            assertThat(client.fields(client.next(Http2Peer.HEADERS))).containsExactly(Map.entry(":status", "100"));
+            client.data(1, true, "body");
+            assertThat(client.fields(client.next(Http2Peer.HEADERS))).containsEntry(":status", "200");
+            assertThat(heads.take()).doesNotContain("\nexpect:");
         }
     }
 
