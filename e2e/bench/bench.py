@@ -52,15 +52,38 @@ def lines(*command):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
+class FreePorts:
+    """Ports of 127.0.0.1 for programs that are yet to start, a new one each time, as dev.mesh.api.local.FreePorts.
+
+    None is of the range that the kernel gives connections and whoever binds port 0, for between the choice and its use
+    others must not be given it; and each process looks in a place of its own.
+    """
+
+    FIRST, EACH = 16_000, 32
+
+    def __init__(self):
+        kernels_first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+        self.count = max(0, kernels_first - self.FIRST)
+        self.at = os.getpid() % (self.count // self.EACH) * self.EACH if self.count >= self.EACH else 0
+
+    def next(self):
+        for _ in range(self.count):
+            port = self.FIRST + self.at % self.count
+            self.at += 1
+            with socket.socket() as tried:
+                try:
+                    tried.bind(("127.0.0.1", port))
+                    return port
+                except OSError:
+                    continue
+        sys.exit(f"no free port from {self.FIRST} up to the kernel's own range (ip_local_port_range)")
+
+
+PORTS = FreePorts()
+
+
 def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    return [PORTS.next() for _ in range(count)]
 
 
 def die_with_parent():

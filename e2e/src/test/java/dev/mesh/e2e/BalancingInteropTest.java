@@ -177,7 +177,8 @@ class BalancingInteropTest {
         int warmup = 6;
         for (boolean envoy : new boolean[] {true, false}) {
             int edge = Fixture.freePort();
-            Path folder = Files.createDirectory(work.resolve("config-" + envoy));
+            Path run = Files.createDirectory(work.resolve("run-" + envoy));
+            Path folder = Files.createDirectory(run.resolve("config"));
             Files.writeString(
                     folder.resolve("mesh.yaml"), WEB.replace("EDGE", "" + edge).replace("WARMUP", "" + warmup));
             var requests = new AtomicInteger();
@@ -187,19 +188,12 @@ class BalancingInteropTest {
                 return 201;
             });
             entry(folder, "one", one);
-            Path portFile = work.resolve("pilot-" + envoy + ".port");
-            try (var pilot = Program.start(
-                    "mesh-pilot",
-                    "dev.mesh.pilot.boot.PilotMain",
-                    work.resolve("pilot-" + envoy + ".log"),
-                    List.of("--folder", folder.toString(), "--xds-port", "0", "--port-file", portFile.toString()))) {
-                await().atMost(Duration.ofSeconds(30)).until(() -> Files.exists(portFile) || !pilot.isAlive());
-                assertThat(pilot.isAlive()).as(pilot.output()).isTrue();
+            try (var pilot = Fixture.pilot(run, folder)) {
                 Path bootstrap = Fixture.bootstrap(
                         work,
                         "edge-" + envoy,
                         "router~127.0.0.1~edge.shop~shop.svc.cluster.local",
-                        Files.readString(portFile),
+                        Files.readString(run.resolve("pilot.port")),
                         "{}");
                 try (var proxy = new Running(run(envoy, bootstrap), edge, 0)) {
                     await().atMost(Duration.ofSeconds(30))

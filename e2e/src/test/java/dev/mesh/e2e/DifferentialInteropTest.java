@@ -76,22 +76,9 @@ class DifferentialInteropTest {
                         .replace("EDGE", "" + edge)
                         .replace("INBOUND", "" + inbound)
                         .replace("DEAD", "" + Fixture.freePort()));
-        Path portFile = work.resolve("pilot.port");
         try (var application = new EchoServer();
-                var pilot = Program.start(
-                        "mesh-pilot",
-                        "dev.mesh.pilot.boot.PilotMain",
-                        work.resolve("pilot.log"),
-                        List.of(
-                                "--folder",
-                                folder.toString(),
-                                "--xds-port",
-                                "0",
-                                "--port-file",
-                                portFile.toString()))) {
-            await().atMost(Duration.ofSeconds(30)).until(() -> Files.exists(portFile) || !pilot.isAlive());
-            assertThat(pilot.isAlive()).as(pilot.output()).isTrue();
-            String xds = Files.readString(portFile);
+                var pilot = Fixture.pilot(work, folder)) {
+            String xds = Files.readString(work.resolve("pilot.port"));
             Path gateway =
                     Fixture.bootstrap(work, "edge", "router~127.0.0.1~edge.shop~shop.svc.cluster.local", xds, "{}");
             Path sidecar = Fixture.bootstrap(

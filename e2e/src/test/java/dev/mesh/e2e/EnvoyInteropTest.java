@@ -48,14 +48,8 @@ class EnvoyInteropTest {
         Path folder = Files.createDirectory(work.resolve("config"));
         String text = Fixture.configuration(edge, inbound);
         Files.writeString(folder.resolve("web.yaml"), text);
-        Path portFile = work.resolve("pilot.port");
-        try (var pilot = Program.start(
-                "mesh-pilot",
-                "dev.mesh.pilot.boot.PilotMain",
-                work.resolve("pilot.log"),
-                List.of("--folder", folder.toString(), "--xds-port", "0", "--port-file", portFile.toString()))) {
-            await().atMost(Duration.ofSeconds(30)).until(() -> Files.exists(portFile) || !pilot.isAlive());
-            String xds = Files.readString(portFile);
+        try (var pilot = Fixture.pilot(work, folder)) {
+            String xds = Files.readString(work.resolve("pilot.port"));
             Path gateway =
                     Fixture.bootstrap(work, "edge", "router~127.0.0.1~edge.shop~shop.svc.cluster.local", xds, "{}");
             Path sidecar = Fixture.bootstrap(

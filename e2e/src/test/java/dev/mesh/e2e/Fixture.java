@@ -1,10 +1,13 @@
 package dev.mesh.e2e;
 
+import static org.awaitility.Awaitility.await;
+
 import dev.mesh.api.local.FreePorts;
 import io.grpc.xds.XdsNameResolverProvider;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 
@@ -76,6 +79,21 @@ final class Fixture {
                 .replace("$ports", ports)
                 .replace("$admin", Integer.toString(freePort()))
                 .replace("$xds", xdsPort));
+    }
+
+    /// A pilot on a folder, as soon as it serves; its port stands in `pilot.port`.
+    static Program pilot(Path work, Path folder) throws IOException {
+        Path port = work.resolve("pilot.port");
+        var pilot = Program.start(
+                "mesh-pilot",
+                "dev.mesh.pilot.boot.PilotMain",
+                work.resolve("pilot.log"),
+                List.of("--folder", folder.toString(), "--xds-port", "0", "--port-file", port.toString()));
+        await().atMost(Duration.ofSeconds(30)).until(() -> Files.exists(port) || !pilot.isAlive());
+        if (!pilot.isAlive()) {
+            throw new IOException("the pilot has ended: " + pilot.output());
+        }
+        return pilot;
     }
 
     /// What makes `SCHEME:///host:port` a name that grpc-java resolves by xDS.

@@ -63,27 +63,29 @@ class GrpcXdsInteropTest {
             metadata: {name: NAME, namespace: shop}
             spec: {address: ADDRESS, labels: {app: text, version: VERSION}, ports: {grpc: PORT}}
             """;
-    private static final String ROUTES = """
+    private static final String RULES = """
             apiVersion: networking.istio.io/v1
             kind: VirtualService
             metadata: {name: text, namespace: shop}
             spec:
               hosts: [text]
               http:
-              - name: jason
-                match:
-                - headers: {x-user: {exact: jason}}
-                route:
-                - destination: {host: text, subset: v2}
-              - name: chat
-                match:
-                - uri: {exact: /test.Text/Chat}
-                route:
-                - destination: {host: text, subset: v2}
-              - name: others
-                route:
-                - {destination: {host: text, subset: v1}, weight: V1}
-                - {destination: {host: text, subset: v2}, weight: V2}
+            """;
+    private static final String ROUTES = """
+            - name: jason
+              match:
+              - headers: {x-user: {exact: jason}}
+              route:
+              - destination: {host: text, subset: v2}
+            - name: chat
+              match:
+              - uri: {exact: /test.Text/Chat}
+              route:
+              - destination: {host: text, subset: v2}
+            - name: others
+              route:
+              - {destination: {host: text, subset: v1}, weight: V1}
+              - {destination: {host: text, subset: v2}, weight: V2}
             """;
 
     @TempDir
@@ -142,7 +144,12 @@ class GrpcXdsInteropTest {
     }
 
     private void routes(int v1, int v2) throws IOException {
-        write("routes", ROUTES.replace("V1", "" + v1).replace("V2", "" + v2));
+        rules(ROUTES.replace("V1", "" + v1).replace("V2", "" + v2));
+    }
+
+    /// @param http rules of the service, as a YAML list
+    private void rules(String http) throws IOException {
+        write("routes", RULES + http.indent(2));
     }
 
     private TextService workload(String name, String address, String version) throws IOException {
@@ -282,31 +289,25 @@ class GrpcXdsInteropTest {
 
     @Test
     void timeoutsFaultsAndRetriesAreTheRoutes() throws Exception {
-        write("routes", """
-                apiVersion: networking.istio.io/v1
-                kind: VirtualService
-                metadata: {name: text, namespace: shop}
-                spec:
-                  hosts: [text]
-                  http:
-                  - name: hang
-                    match: [{uri: {exact: /test.Text/Hang}}]
-                    timeout: 0.2s
-                    route: [{destination: {host: text, subset: v1}}]
-                  - name: fault
-                    match: [{headers: {x-user: {exact: unlucky}}}]
-                    fault: {abort: {percentage: {value: 100}, grpcStatus: DATA_LOSS}}
-                    route: [{destination: {host: text, subset: v1}}]
-                  - name: tried
-                    match: [{uri: {exact: /test.Text/FailFirst}}]
-                    retries: {attempts: 3, retryOn: "unavailable,5xx", perTryTimeout: 5s, backoff: 1ms}
-                    route: [{destination: {host: text, subset: v1}}]
-                  - name: once
-                    match: [{uri: {exact: /test.Text/Fail}}]
-                    retries: {attempts: 0}
-                    route: [{destination: {host: text, subset: v1}}]
-                  - name: others
-                    route: [{destination: {host: text, subset: v2}}]
+        rules("""
+                - name: hang
+                  match: [{uri: {exact: /test.Text/Hang}}]
+                  timeout: 0.2s
+                  route: [{destination: {host: text, subset: v1}}]
+                - name: fault
+                  match: [{headers: {x-user: {exact: unlucky}}}]
+                  fault: {abort: {percentage: {value: 100}, grpcStatus: DATA_LOSS}}
+                  route: [{destination: {host: text, subset: v1}}]
+                - name: tried
+                  match: [{uri: {exact: /test.Text/FailFirst}}]
+                  retries: {attempts: 3, retryOn: "unavailable,5xx", perTryTimeout: 5s, backoff: 1ms}
+                  route: [{destination: {host: text, subset: v1}}]
+                - name: once
+                  match: [{uri: {exact: /test.Text/Fail}}]
+                  retries: {attempts: 0}
+                  route: [{destination: {host: text, subset: v1}}]
+                - name: others
+                  route: [{destination: {host: text, subset: v2}}]
                 """);
         var channel = dial(HOST);
 
@@ -331,21 +332,15 @@ class GrpcXdsInteropTest {
     /// other rules hold.
     @Test
     void rulesThatAGrpcClientCannotFollowFailTheirOwnCallsOnly() throws Exception {
-        write("routes", """
-                apiVersion: networking.istio.io/v1
-                kind: VirtualService
-                metadata: {name: text, namespace: shop}
-                spec:
-                  hosts: [text]
-                  http:
-                  - name: moved
-                    match: [{headers: {x-user: {exact: moved}}}]
-                    redirect: {authority: elsewhere.example}
-                  - name: answered
-                    match: [{headers: {x-user: {exact: answered}}}]
-                    directResponse: {status: 503}
-                  - name: others
-                    route: [{destination: {host: text, subset: v2}}]
+        rules("""
+                - name: moved
+                  match: [{headers: {x-user: {exact: moved}}}]
+                  redirect: {authority: elsewhere.example}
+                - name: answered
+                  match: [{headers: {x-user: {exact: answered}}}]
+                  directResponse: {status: 503}
+                - name: others
+                  route: [{destination: {host: text, subset: v2}}]
                 """);
         var channel = dial(HOST);
 
@@ -363,17 +358,11 @@ class GrpcXdsInteropTest {
 
     @Test
     void whatAGrpcClientDoesNotHonourIsSaid() throws Exception {
-        write("routes", """
-                apiVersion: networking.istio.io/v1
-                kind: VirtualService
-                metadata: {name: text, namespace: shop}
-                spec:
-                  hosts: [text]
-                  http:
-                  - match: [{method: {exact: POST}}, {authority: {prefix: text}}, {scheme: {prefix: http}}, {queryParams: {a: {exact: b}}}]
-                    route: [{destination: {host: text, subset: v1}}]
-                  - headers: {request: {set: {x-user: jason}}}
-                    route: [{destination: {host: text, subset: v2}}]
+        rules("""
+                - match: [{method: {exact: POST}}, {authority: {prefix: text}}, {scheme: {prefix: http}}, {queryParams: {a: {exact: b}}}]
+                  route: [{destination: {host: text, subset: v1}}]
+                - headers: {request: {set: {x-user: jason}}}
+                  route: [{destination: {host: text, subset: v2}}]
                 """);
         var channel = dial(HOST);
 

@@ -152,19 +152,12 @@ class TlsInteropTest {
                         servers.stream()
                                 .map(server -> server.getAddress().getPort())
                                 .toList()));
-        Path portFile = work.resolve("pilot.port");
-        try (var pilot = Program.start(
-                "mesh-pilot",
-                "dev.mesh.pilot.boot.PilotMain",
-                work.resolve("pilot.log"),
-                List.of("--folder", folder.toString(), "--xds-port", "0", "--port-file", portFile.toString()))) {
-            await().atMost(Duration.ofSeconds(30)).until(() -> Files.exists(portFile) || !pilot.isAlive());
-            assertThat(pilot.isAlive()).as(pilot.output()).isTrue();
+        try (var pilot = Fixture.pilot(work, folder)) {
             Path gateway = Fixture.bootstrap(
                     work,
                     "edge",
                     "router~127.0.0.1~edge.shop~shop.svc.cluster.local",
-                    Files.readString(portFile),
+                    Files.readString(work.resolve("pilot.port")),
                     "{}");
             Map<String, String> ours;
             try (var proxy = Program.start(

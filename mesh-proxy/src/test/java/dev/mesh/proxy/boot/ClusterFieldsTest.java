@@ -40,60 +40,25 @@ class ClusterFieldsTest {
 
     private static final String REQUEST = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 
-    private static ScriptedUpstream upstream() throws Exception {
-        return new ScriptedUpstream(peer -> {
-            while (true) {
-                peer.readHead();
-                peer.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
-            }
-        });
-    }
-
     // Takes the place of the assignment that LiveProxy writes: the last of two equal keys would be an error in YAML.
     private static String cluster(String name, String assignment) {
         return "  - {name: " + name + ", type: STATIC, load_assignment: {cluster_name: " + name + ", " + assignment
                 + "}}\n";
     }
 
-    private static ProxyProcess proxy(String clusters) throws ConfigRejected {
-        String text = """
-                static_resources:
-                  listeners:
-                  - name: main
-                    address: {socket_address: {address: 127.0.0.1, port_value: 0}}
-                    filter_chains:
-                    - filters:
-                      - name: hcm
-                        typed_config:
-                          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-                          stat_prefix: main
-                          http_filters: [{name: r, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]
-                          route_config: {virtual_hosts: [{name: all, domains: ["*"], routes: [{match: {prefix: /}, route: {cluster: up}}]}]}
-                  clusters:
-                """ + clusters;
-        var process = new ProxyProcess(BootstrapReader.parse("test", text), loops);
-        try {
-            process.start();
-        } catch (ConfigRejected e) {
-            process.close();
-            throw e;
-        }
-        return process;
+    private static LiveProxy proxy(String clusters) throws ConfigRejected {
+        return LiveProxy.with().clusters(clusters).start(loops);
     }
 
-    private static String ask(ProxyProcess proxy, String header) throws Exception {
-        int port = proxy.bound().values().iterator().next().getFirst().getPort();
-        try (var peer = Peer.connect(port)) {
+    private static String ask(LiveProxy proxy, String header) throws Exception {
+        try (var peer = proxy.connect()) {
             return peer.write(REQUEST.replace("Connection", header + "Connection"))
                     .readAll();
         }
     }
 
-    private static String ask(ProxyProcess proxy) throws Exception {
-        int port = proxy.bound().values().iterator().next().getFirst().getPort();
-        try (var peer = Peer.connect(port)) {
-            return peer.write(REQUEST).readAll();
-        }
+    private static String ask(LiveProxy proxy) throws Exception {
+        return ask(proxy, "");
     }
 
     @Test
@@ -131,7 +96,7 @@ class ClusterFieldsTest {
     @Test
     void aHeaderNamesTheHostWhereTheClusterSaysSo() throws Exception {
         String original = "  - {name: up, type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED, ";
-        try (var upstream = upstream()) {
+        try (var upstream = ScriptedUpstream.answering("ok")) {
             String header = "x-envoy-original-dst-host: 127.0.0.1:" + upstream.port() + "\r\n";
             try (var proxy = proxy(original + "original_dst_lb_config: {use_http_header: true}}\n")) {
                 assertThat(ask(proxy, header)).startsWith("HTTP/1.1 200").endsWith("ok");
@@ -167,7 +132,7 @@ class ClusterFieldsTest {
 
     @Test
     void theControlPlaneMayHaveRequestsDropped() throws Exception {
-        try (var upstream = upstream()) {
+        try (var upstream = ScriptedUpstream.answering("ok")) {
             String endpoints = "endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, "
                     + "port_value: " + upstream.port() + "}}}}]}]";
             try (var proxy = proxy(cluster(
@@ -189,7 +154,7 @@ class ClusterFieldsTest {
 
     @Test
     void idleConnectionsAreProbed() throws Exception {
-        try (var upstream = upstream();
+        try (var upstream = ScriptedUpstream.answering("ok");
                 var proxy = LiveProxy.with()
                         .cluster(
                                 "up",

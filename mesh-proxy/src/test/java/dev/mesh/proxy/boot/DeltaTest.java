@@ -8,66 +8,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.mesh.api.xds.XdsType;
-import dev.mesh.proxy.io.Loops;
-import java.io.IOException;
 import java.util.Map;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /// A proxy that takes its configuration by incremental ADS from a control plane that is not ours.
 @org.jspecify.annotations.NullUnmarked
-class DeltaTest {
-    private static Loops loops;
-    private ScriptedUpstream one;
-    private ScriptedUpstream two;
-    private FakeControlPlane plane;
-    private DynamicProxy proxy;
-
-    @BeforeAll
-    static void startLoops() {
-        loops = new Loops(1);
-    }
-
-    @AfterAll
-    static void stopLoops() {
-        loops.close();
-    }
-
+class DeltaTest extends UnderControlPlane {
     @BeforeEach
     void start() throws Exception {
-        one = answering("one");
-        two = answering("two");
-        plane = new FakeControlPlane()
-                .put(XdsType.CLUSTER, "a", edsCluster("a"))
-                .put(XdsType.ENDPOINT, "a", endpoint("a", one.port()))
-                .put(XdsType.LISTENER, "front", listener("front", "routes"))
-                .put(XdsType.ROUTE, "routes", routes("routes", "a"));
-        proxy = new DynamicProxy(plane.port(), "DELTA_GRPC", loops);
-        awaitAnswer("one");
-    }
-
-    @AfterEach
-    void stop() throws IOException {
-        proxy.close();
-        plane.close();
-        one.close();
-        two.close();
-    }
-
-    private static ScriptedUpstream answering(String body) throws IOException {
-        return new ScriptedUpstream(peer -> {
-            while (true) {
-                peer.readHead();
-                peer.write("HTTP/1.1 200 OK\r\ncontent-length: " + body.length() + "\r\n\r\n" + body);
-            }
-        });
+        startProxy("DELTA_GRPC");
     }
 
     private void awaitAnswer(String end) {
-        await().untilAsserted(() -> assertThat(proxy.get("front", "/")).endsWith("\r\n\r\n" + end));
+        awaitAnswer("front", end);
     }
 
     @Test

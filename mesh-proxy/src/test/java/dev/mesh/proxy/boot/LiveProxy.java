@@ -71,6 +71,12 @@ final class LiveProxy implements AutoCloseable {
             return this;
         }
 
+        /// Clusters as they stand in a bootstrap.
+        Builder clusters(String text) {
+            clusters.add(text);
+            return this;
+        }
+
         /// An HTTP/2 cluster.
         Builder http2Cluster(String name, int port, String... more) {
             var fields = new ArrayList<>(List.of(more));
@@ -120,15 +126,20 @@ final class LiveProxy implements AutoCloseable {
                 text.append("  clusters:\n");
                 clusters.forEach(text::append);
             }
-            var process = new ProxyProcess(BootstrapReader.parse("test", text.toString()), loops);
-            try {
-                process.start();
-            } catch (ConfigRejected | RuntimeException e) {
-                process.close();
-                throw e;
-            }
-            return new LiveProxy(process);
+            return new LiveProxy(started(text.toString(), loops));
         }
+    }
+
+    /// A proxy from a whole bootstrap; one that does not start leaves nothing behind.
+    static ProxyProcess started(String bootstrap, Loops loops) throws ConfigRejected {
+        var process = new ProxyProcess(BootstrapReader.parse("test", bootstrap), loops);
+        try {
+            process.start();
+        } catch (ConfigRejected | RuntimeException e) {
+            process.close();
+            throw e;
+        }
+        return process;
     }
 
     static Builder with() {

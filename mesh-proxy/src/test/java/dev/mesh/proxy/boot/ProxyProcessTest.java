@@ -60,9 +60,7 @@ class ProxyProcessTest {
             exchange.close();
         });
         upstream.start();
-        proxy = new ProxyProcess(
-                BootstrapReader.parse("test", bootstrap(upstream.getAddress().getPort())), loops);
-        proxy.start();
+        proxy = LiveProxy.started(bootstrap(upstream.getAddress().getPort()), loops);
         var address = proxy.bound().get("main").getFirst();
         base = "http://127.0.0.1:" + address.getPort();
     }

@@ -9,74 +9,24 @@ import static org.awaitility.Awaitility.await;
 
 import dev.mesh.api.xds.XdsType;
 import dev.mesh.proxy.admin.AdminView;
-import dev.mesh.proxy.io.Loops;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster;
 import io.envoyproxy.envoy.config.core.v3.AggregatedConfigSource;
 import io.envoyproxy.envoy.config.core.v3.ConfigSource;
 import io.envoyproxy.envoy.config.route.v3.RouteConfiguration;
 import io.envoyproxy.envoy.config.route.v3.Vhds;
 import io.envoyproxy.envoy.config.route.v3.VirtualHost;
-import java.io.IOException;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /// A control plane that says where its pushes end: each goes into effect whole, when what it needs is there.
 @org.jspecify.annotations.NullUnmarked
-class PushTest {
-    private static Loops loops;
-    private ScriptedUpstream one;
-    private ScriptedUpstream two;
-    private FakeControlPlane plane;
-    private DynamicProxy proxy;
-
-    @BeforeAll
-    static void startLoops() {
-        loops = new Loops(1);
-    }
-
-    @AfterAll
-    static void stopLoops() {
-        loops.close();
-    }
-
+class PushTest extends UnderControlPlane {
     @BeforeEach
     void start() throws Exception {
-        one = answering("one");
-        two = answering("two");
-        plane = new FakeControlPlane()
-                .put(XdsType.CLUSTER, "a", edsCluster("a"))
-                .put(XdsType.ENDPOINT, "a", endpoint("a", one.port()))
-                .put(XdsType.LISTENER, "front", listener("front", "routes"))
-                .put(XdsType.ROUTE, "routes", routes("routes", "a"));
         plane.begin("p1");
-        proxy = new DynamicProxy(plane.port(), "DELTA_GRPC", loops);
-        awaitAnswer("front", "one");
+        startProxy("DELTA_GRPC");
         await().until(() -> inEffect().equals("p1"));
         plane.forget();
-    }
-
-    @AfterEach
-    void stop() throws IOException {
-        proxy.close();
-        plane.close();
-        one.close();
-        two.close();
-    }
-
-    private static ScriptedUpstream answering(String body) throws IOException {
-        return new ScriptedUpstream(peer -> {
-            while (true) {
-                peer.readHead();
-                peer.write("HTTP/1.1 200 OK\r\ncontent-length: " + body.length() + "\r\n\r\n" + body);
-            }
-        });
-    }
-
-    private void awaitAnswer(String listener, String end) {
-        await().untilAsserted(() -> assertThat(proxy.get(listener, "/")).endsWith("\r\n\r\n" + end));
     }
 
     private String inEffect() {

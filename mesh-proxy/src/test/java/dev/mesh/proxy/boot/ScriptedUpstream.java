@@ -23,6 +23,16 @@ final class ScriptedUpstream implements AutoCloseable {
         this(new ServerSocket(0, 64, InetAddress.getLoopbackAddress()), script);
     }
 
+    /// Answers each request without a body, with 200 and this text.
+    static ScriptedUpstream answering(String body) throws IOException {
+        return new ScriptedUpstream(peer -> {
+            while (true) {
+                peer.readHead();
+                peer.write("HTTP/1.1 200 OK\r\ncontent-length: " + body.length() + "\r\n\r\n" + body);
+            }
+        });
+    }
+
     /// @param server closed with this
     ScriptedUpstream(ServerSocket server, Script script) {
         this.server = server;

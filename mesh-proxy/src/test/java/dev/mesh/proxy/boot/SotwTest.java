@@ -8,68 +8,22 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.mesh.api.xds.XdsType;
-import dev.mesh.proxy.io.Loops;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster;
-import java.io.IOException;
 import java.util.List;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /// A proxy that takes its configuration by ADS in the state-of-the-world dialect, and the client's rules of the
 /// xDS protocol.
 @org.jspecify.annotations.NullUnmarked
-class SotwTest {
-    private static Loops loops;
-    private ScriptedUpstream one;
-    private ScriptedUpstream two;
-    private FakeControlPlane plane;
-    private DynamicProxy proxy;
-
-    @BeforeAll
-    static void startLoops() {
-        loops = new Loops(1);
-    }
-
-    @AfterAll
-    static void stopLoops() {
-        loops.close();
-    }
-
+class SotwTest extends UnderControlPlane {
     @BeforeEach
     void start() throws Exception {
-        one = answering("one");
-        two = answering("two");
-        plane = new FakeControlPlane()
-                .put(XdsType.CLUSTER, "a", edsCluster("a"))
-                .put(XdsType.ENDPOINT, "a", endpoint("a", one.port()))
-                .put(XdsType.LISTENER, "front", listener("front", "routes"))
-                .put(XdsType.ROUTE, "routes", routes("routes", "a"));
-        proxy = new DynamicProxy(plane.port(), "GRPC", loops);
-        awaitAnswer("one");
-    }
-
-    @AfterEach
-    void stop() throws IOException {
-        proxy.close();
-        plane.close();
-        one.close();
-        two.close();
-    }
-
-    private static ScriptedUpstream answering(String body) throws IOException {
-        return new ScriptedUpstream(peer -> {
-            while (true) {
-                peer.readHead();
-                peer.write("HTTP/1.1 200 OK\r\ncontent-length: " + body.length() + "\r\n\r\n" + body);
-            }
-        });
+        startProxy("GRPC");
     }
 
     private void awaitAnswer(String end) {
-        await().untilAsserted(() -> assertThat(proxy.get("front", "/")).endsWith("\r\n\r\n" + end));
+        awaitAnswer("front", end);
     }
 
     @Test

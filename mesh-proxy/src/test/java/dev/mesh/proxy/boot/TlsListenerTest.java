@@ -92,14 +92,7 @@ class TlsListenerTest {
         for (String chain : chains) {
             text.append("    - {").append(chain).append("}\n");
         }
-        var process = new ProxyProcess(BootstrapReader.parse("test", text.toString()), loops);
-        try {
-            process.start();
-        } catch (ConfigRejected e) {
-            process.close();
-            throw e;
-        }
-        return process;
+        return LiveProxy.started(text.toString(), loops);
     }
 
     private static int port(ProxyProcess proxy) {
