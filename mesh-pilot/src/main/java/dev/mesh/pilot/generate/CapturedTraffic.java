@@ -44,10 +44,8 @@ final class CapturedTraffic {
         this.sidecar = sidecar;
         this.scope = scope;
         this.node = view.node();
-        boolean four = node.addresses().stream().anyMatch(address -> !address.contains(":"));
-        boolean six = node.addresses().stream().anyMatch(address -> address.contains(":"));
-        any = four ? "0.0.0.0" : "::";
-        anyExtra = four && six ? "::" : "";
+        any = node.anyAddress();
+        anyExtra = node.otherAnyAddress();
         unknown = to(scope.registryOnly() ? Names.BLACK_HOLE : Names.PASSTHROUGH);
     }
 

@@ -12,11 +12,14 @@ import dev.mesh.pilot.push.PushContextBuilder;
 import dev.mesh.pilot.push.ServerTlsSupport;
 import io.envoyproxy.envoy.config.route.v3.VirtualHost;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -36,11 +39,15 @@ final class GatewayView {
     /// One server of one Gateway.
     private record Server(PushContext.Rule<Gateway> gateway, Gateway.Server spec) {}
 
-    private record Bind(String address, int port) implements Comparable<Bind> {
+    /// Where servers listen.
+    ///
+    /// @param written the address that they ask for; empty: none
+    /// @param port of the workload, which a Service may lead another port to
+    private record Bind(String written, int port) implements Comparable<Bind> {
         @Override
         public int compareTo(Bind other) {
             int byPort = Integer.compare(port, other.port);
-            return byPort == 0 ? address.compareTo(other.address) : byPort;
+            return byPort == 0 ? written.compareTo(other.written) : byPort;
         }
     }
 
@@ -59,15 +66,18 @@ final class GatewayView {
     }
 
     private void listeners() {
+        Map<Integer, Set<Integer>> targets = targets();
         var byBind = new TreeMap<Bind, List<Server>>();
         for (var gateway : view.push().gateways()) {
             if (!node.labels().entrySet().containsAll(gateway.spec().selector().entrySet())) {
                 continue;
             }
             for (var server : gateway.spec().servers()) {
-                String address = server.bind().isEmpty() ? node.addresses().getFirst() : server.bind();
-                byBind.computeIfAbsent(new Bind(address, server.port().number()), any -> new ArrayList<>())
-                        .add(new Server(gateway, server));
+                int number = server.port().number();
+                for (int port : targets.getOrDefault(number, Set.of(number))) {
+                    byBind.computeIfAbsent(new Bind(server.bind(), port), any -> new ArrayList<>())
+                            .add(new Server(gateway, server));
+                }
             }
         }
         byBind.forEach((bind, servers) -> {
@@ -84,18 +94,39 @@ final class GatewayView {
         });
     }
 
-    // Where the machine gives a gateway other ports than its objects name.
-    private int listening(Bind bind) {
-        return node.applicationPorts().getOrDefault(bind.port(), bind.port());
+    // Ports of the gateway's own Services → where they lead to: a server's port is that of the Service (Istio,
+    // resolvePorts). What the machine gives out goes before.
+    private Map<Integer, Set<Integer>> targets() {
+        var targets = new HashMap<Integer, Set<Integer>>();
+        view.ownPorts(
+                node.addresses(),
+                (service, port, target) -> targets.computeIfAbsent(port.number(), any -> new TreeSet<>())
+                        .add(target));
+        targets.keySet().removeAll(node.applicationPorts().keySet());
+        return targets;
+    }
+
+    // In a network namespace of its own a gateway takes what comes by whatever address, loopback too; on a machine
+    // that it shares with others it has one address.
+    private ListenerProtos.Place place(Bind bind) {
+        int port = node.applicationPorts().getOrDefault(bind.port(), bind.port());
+        if (!bind.written().isEmpty()) {
+            return new ListenerProtos.Place(bind.written(), "", port);
+        }
+        if (node.isOnLoopback()) {
+            return new ListenerProtos.Place(node.addresses().getFirst(), "", port);
+        }
+        return new ListenerProtos.Place(node.anyAddress(), node.otherAnyAddress(), port);
+    }
+
+    private static String suffix(Bind bind) {
+        return bind.written().isEmpty() ? "" : "." + bind.written();
     }
 
     private void http(Bind bind, List<Server> servers) {
-        String routes = "http." + bind.port();
-        view.add(view.cache()
-                .get(
-                        new ListenerProtos.GatewayHttp(bind.address(), listening(bind), routes),
-                        ListenerProtos::gatewayHttp));
-        view.routes(routes, hosts(bind.port(), servers), true);
+        String routes = "http." + bind.port() + suffix(bind);
+        view.add(view.cache().get(new ListenerProtos.GatewayHttp(place(bind), routes), ListenerProtos::gatewayHttp));
+        view.routes(routes, hosts(servers), true);
     }
 
     private void tls(Bind bind, List<Server> servers) {
@@ -105,37 +136,34 @@ final class GatewayView {
             ServerTls tls = server.spec().tls();
             var sni = serverNames(server.spec());
             if (tls == null || tls.mode() == ServerTls.Mode.PASSTHROUGH) {
-                passthrough(bind, server, names, chains);
+                passthrough(server, names, chains);
                 continue;
             }
             if (!ServerTlsSupport.refusal(tls).isEmpty() || !names.addAll(sni)) {
                 continue;
             }
             if (GatewayKind.isHttps(server.spec())) {
-                String routes = "https." + bind.port() + "."
+                String routes = "https." + number(server) + "."
                         + server.spec().port().name() + "." + server.gateway().name() + "."
-                        + server.gateway().namespace();
+                        + server.gateway().namespace() + suffix(bind);
                 chains.add(new ListenerProtos.TlsChain(sni, tls, routes, null));
-                view.routes(routes, hosts(bind.port(), List.of(server)), true);
+                view.routes(routes, hosts(List.of(server)), true);
             } else {
-                tcpChain(server, bind.port())
+                tcpChain(server)
                         .filter(chain -> !chain.targets().isEmpty())
                         .ifPresent(chain -> chains.add(new ListenerProtos.TlsChain(sni, tls, "", chain)));
             }
         }
         if (!chains.isEmpty()) {
-            view.add(view.cache()
-                    .get(
-                            new ListenerProtos.GatewayTls(bind.address(), listening(bind), chains),
-                            ListenerProtos::gatewayTls));
+            view.add(view.cache().get(new ListenerProtos.GatewayTls(place(bind), chains), ListenerProtos::gatewayTls));
         }
     }
 
-    private void passthrough(Bind bind, Server server, Set<String> names, List<ListenerProtos.TlsChain> chains) {
+    private void passthrough(Server server, Set<String> names, List<ListenerProtos.TlsChain> chains) {
         var tcpRules = new TcpRules(view, rules);
         for (var rule : attached(server)) {
             remember(rule);
-            for (var chain : tcpRules.tls(rule, bind.port(), isThis(server, rule.namespace()))) {
+            for (var chain : tcpRules.tls(rule, number(server), isThis(server, rule.namespace()))) {
                 var fresh = chain.serverNames().stream()
                         .filter(name -> names.add(name)
                                 && serverHosts(server.spec()).stream()
@@ -151,21 +179,21 @@ final class GatewayView {
 
     private void tcp(Bind bind, List<Server> servers) {
         for (Server server : servers) {
-            var chain = tcpChain(server, bind.port());
+            var chain = tcpChain(server);
             if (chain.isPresent() && !chain.get().targets().isEmpty()) {
                 view.add(view.cache()
                         .get(
-                                new ListenerProtos.OutboundTcp(bind.address(), listening(bind), List.of(chain.get())),
+                                new ListenerProtos.OutboundTcp(place(bind), List.of(chain.get())),
                                 ListenerProtos::outboundTcp));
                 return;
             }
         }
     }
 
-    private Optional<ListenerProtos.TcpChain> tcpChain(Server server, int port) {
+    private Optional<ListenerProtos.TcpChain> tcpChain(Server server) {
         var tcpRules = new TcpRules(view, rules);
         for (var rule : attached(server)) {
-            var chain = tcpRules.tcp(rule, port, List.of(), isThis(server, rule.namespace()));
+            var chain = tcpRules.tcp(rule, number(server), List.of(), isThis(server, rule.namespace()));
             if (chain.isPresent()) {
                 remember(rule);
                 return chain;
@@ -196,7 +224,8 @@ final class GatewayView {
     }
 
     /// Virtual services of one host are merged on a gateway: the oldest first, catch-alls last.
-    private List<VirtualHost> hosts(int port, List<Server> servers) {
+    private List<VirtualHost> hosts(List<Server> servers) {
+        int port = number(servers.getFirst());
         var byHost = new TreeMap<String, Merging>();
         for (var rule : view.push().virtualServices()) {
             for (Server server : servers) {
@@ -213,7 +242,8 @@ final class GatewayView {
                     merging.redirect |=
                             server.spec().tls() != null && server.spec().tls().httpsRedirect();
                     if (merging.rules.add(rule)) {
-                        merging.add(rules.http(rule, host + ":" + port, port, isThis(server, rule.namespace())));
+                        merging.add(
+                                rules.http(rule, host + ":" + port, number(server), isThis(server, rule.namespace())));
                     }
                 }
             }
@@ -223,7 +253,7 @@ final class GatewayView {
                 .get(
                         new RouteProtos.HostInput(
                                 host + ":" + port,
-                                host.startsWith("*") ? List.of(host) : List.of(host, host + ":" + port),
+                                domains(host, port),
                                 merging.first.object().ref(),
                                 merging.routes(),
                                 "",
@@ -238,6 +268,18 @@ final class GatewayView {
                     .build());
         }
         return hosts;
+    }
+
+    // Clients name the port that they went to: a node's, a load balancer's. One wildcard is all that a domain can have.
+    private static List<String> domains(String host, int port) {
+        if (host.equals("*")) {
+            return List.of(host);
+        }
+        return List.of(host, host.startsWith("*") ? host + ":" + port : host + ":*");
+    }
+
+    private static int number(Server server) {
+        return server.spec().port().number();
     }
 
     private static final class Merging {

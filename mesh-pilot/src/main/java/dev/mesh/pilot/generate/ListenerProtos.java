@@ -44,6 +44,25 @@ final class ListenerProtos {
 
     private ListenerProtos() {}
 
+    /// Where a listener is bound; it is named after the first.
+    ///
+    /// @param extra address of the other family, or empty
+    record Place(String address, String extra, int port) {
+        Place(String address, int port) {
+            this(address, "", port);
+        }
+
+        private String name() {
+            return address + "_" + port;
+        }
+    }
+
+    private static Listener.Builder base(Place place) {
+        var listener = base(place.name(), place.address(), place.port(), TrafficDirection.OUTBOUND);
+        additional(place.extra(), place.port(), listener);
+        return listener;
+    }
+
     /// A sidecar's way out for one HTTP port.
     record OutboundHttp(String address, int port) {}
 
@@ -65,11 +84,10 @@ final class ListenerProtos {
             String rule) {}
 
     /// The way out to one TCP service, or a gateway's TCP port.
-    record OutboundTcp(String address, int port, List<TcpChain> chains) {}
+    record OutboundTcp(Place place, List<TcpChain> chains) {}
 
     static Resource outboundTcp(OutboundTcp in) {
-        String name = in.address() + "_" + in.port();
-        var listener = base(name, in.address(), in.port(), TrafficDirection.OUTBOUND);
+        var listener = base(in.place());
         if (in.chains().stream().anyMatch(chain -> !chain.serverNames().isEmpty())) {
             listener.addListenerFilters(tlsInspector());
         }
@@ -80,7 +98,7 @@ final class ListenerProtos {
             }
             listener.addFilterChains(built);
         }
-        return Resource.of(XdsType.LISTENER, name, listener.build());
+        return Resource.of(XdsType.LISTENER, in.place().name(), listener.build());
     }
 
     /// A way out of traffic that was intercepted: nothing is bound but what the client was going to is compared with
@@ -282,7 +300,7 @@ final class ListenerProtos {
     }
 
     /// A gateway's port with TLS.
-    record GatewayTls(String address, int port, List<TlsChain> chains) {}
+    record GatewayTls(Place place, List<TlsChain> chains) {}
 
     /// @param serverNames empty: all others
     /// @param tls that is ended here; null: passed on
@@ -295,8 +313,8 @@ final class ListenerProtos {
             @Nullable TcpChain tcp) {}
 
     static Resource gatewayTls(GatewayTls in) {
-        String name = in.address() + "_" + in.port();
-        var listener = base(name, in.address(), in.port(), TrafficDirection.OUTBOUND)
+        String name = in.place().name();
+        var listener = base(in.place())
                 .addListenerFilters(tlsInspector())
                 .setPerConnectionBufferLimitBytes(UInt32Value.of(32768));
         for (TlsChain chain : in.chains()) {
@@ -347,14 +365,14 @@ final class ListenerProtos {
     }
 
     /// A gateway's HTTP port.
-    record GatewayHttp(String address, int port, String routes) {}
+    record GatewayHttp(Place place, String routes) {}
 
     static Resource gatewayHttp(GatewayHttp in) {
-        String name = in.address() + "_" + in.port();
+        String name = in.place().name();
         return Resource.of(
                 XdsType.LISTENER,
                 name,
-                base(name, in.address(), in.port(), TrafficDirection.OUTBOUND)
+                base(in.place())
                         .setPerConnectionBufferLimitBytes(UInt32Value.of(32768))
                         .addFilterChains(chain(edge(name, in.routes())))
                         .build());

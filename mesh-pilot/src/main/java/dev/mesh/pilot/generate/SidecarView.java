@@ -90,7 +90,8 @@ final class SidecarView {
     private Resource tcp(ServiceInfo service, PortInfo port, String address) {
         return view.cache()
                 .get(
-                        new ListenerProtos.OutboundTcp(address, port.number(), chains(service, port)),
+                        new ListenerProtos.OutboundTcp(
+                                new ListenerProtos.Place(address, port.number()), chains(service, port)),
                         ListenerProtos::outboundTcp);
     }
 

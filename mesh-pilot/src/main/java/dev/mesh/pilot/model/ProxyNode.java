@@ -52,6 +52,24 @@ public record ProxyNode(
         return type == Type.SIDECAR && interception != Interception.NONE;
     }
 
+    /// Whether it shares its machine's network with others of the mesh, each of which has a loopback address: a local
+    /// mesh. All others have a network namespace of their own.
+    public boolean isOnLoopback() {
+        return addresses.getFirst().startsWith("127.") || addresses.getFirst().equals("::1");
+    }
+
+    /// All addresses of the first family that it has: `0.0.0.0`, or `::` if it has no IPv4 address.
+    public String anyAddress() {
+        return addresses.stream().allMatch(address -> address.contains(":")) ? "::" : "0.0.0.0";
+    }
+
+    /// All addresses of its other family, `::`; empty if it has one family.
+    public String otherAnyAddress() {
+        return anyAddress().equals("0.0.0.0") && addresses.stream().anyMatch(address -> address.contains(":"))
+                ? "::"
+                : "";
+    }
+
     public enum Interception {
         /// Traffic comes to bound ports.
         NONE,
