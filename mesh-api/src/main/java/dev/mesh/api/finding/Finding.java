@@ -78,6 +78,8 @@ public record Finding(
         /// Weights that look like percents and do not sum up to 100.
         WEIGHT_SUM(Severity.WARNING),
         HOST_NOT_FOUND(Severity.WARNING),
+        /// No Secret of that name holds what it is named for.
+        SECRET_NOT_FOUND(Severity.WARNING),
         SUBSET_NOT_DEFINED(Severity.ERROR),
         GATEWAY_NOT_FOUND(Severity.WARNING),
         PORT_CONFLICT(Severity.ERROR),

@@ -6,6 +6,7 @@ import dev.mesh.api.k8s.EndpointSlice;
 import dev.mesh.api.k8s.Namespace;
 import dev.mesh.api.k8s.Node;
 import dev.mesh.api.k8s.Pod;
+import dev.mesh.api.k8s.Secret;
 import dev.mesh.api.k8s.Service;
 import dev.mesh.api.local.LocalProcess;
 import dev.mesh.api.networking.DestinationRule;
@@ -35,6 +36,7 @@ public final class Kinds {
             new Kind("", "Namespace", List.of("v1"), false, Namespace.class),
             new Kind("", "Pod", List.of("v1"), true, Pod.class),
             new Kind("", "Node", List.of("v1"), false, Node.class),
+            new Kind("", "Secret", List.of("v1"), true, Secret.class),
             new Kind("discovery.k8s.io", "EndpointSlice", List.of("v1"), true, EndpointSlice.class),
             new Kind("networking.istio.io", "VirtualService", NETWORKING, true, VirtualService.class),
             new Kind("networking.istio.io", "DestinationRule", NETWORKING, true, DestinationRule.class),

@@ -1,6 +1,7 @@
 package dev.mesh.api.validate;
 
 import dev.mesh.api.finding.Finding;
+import dev.mesh.api.k8s.Secret;
 import dev.mesh.api.k8s.Service;
 import dev.mesh.api.networking.DestinationRule;
 import dev.mesh.api.networking.Gateway;
@@ -25,6 +26,7 @@ public final class Validator {
             case ServiceEntry spec -> new ServiceEntryRules(check).check(spec);
             case WorkloadEntry spec -> new ServiceEntryRules(check).endpoint("spec", spec, true);
             case Sidecar spec -> new SidecarRules(check).check(spec);
+            case Secret spec -> new SecretRules(check).check(spec);
             case Service spec -> {
                 for (int i = 0; i < spec.ports().size(); i++) {
                     check.port("spec.ports[" + i + "].port", spec.ports().get(i).port());

@@ -3,6 +3,7 @@ package dev.mesh.pilot.boot;
 import dev.mesh.pilot.ca.Authentication;
 import dev.mesh.pilot.ca.CertificateAuthority;
 import dev.mesh.pilot.ca.CertificateService;
+import dev.mesh.pilot.ca.KubernetesSecretAccess;
 import dev.mesh.pilot.ca.KubernetesTokens;
 import dev.mesh.pilot.ca.LiveCertificate;
 import dev.mesh.pilot.ca.MeshTrust;
@@ -80,6 +81,7 @@ final class MeshServers implements AutoCloseable {
         SigningMaterial first = roots.material();
         var authority = new CertificateAuthority(roots::material, clock);
         var certificate = new LiveCertificate(authority, names(cluster), clock);
+        pilot.secretAccess(new KubernetesSecretAccess(client));
         var services = new ArrayList<BindableService>(pilot.forProxies());
         services.add(new CertificateService(authority));
         SecureServer server = opened(new SecureServer(

@@ -13,6 +13,7 @@ import dev.mesh.pilot.registry.Source;
 import dev.mesh.pilot.registry.SourceIndex;
 import dev.mesh.pilot.serve.AdsService;
 import dev.mesh.pilot.serve.PushObserver;
+import dev.mesh.pilot.serve.SecretAccess;
 import dev.mesh.pilot.session.MeshQueries;
 import dev.mesh.pilot.session.ProxySessions;
 import io.grpc.BindableService;
@@ -153,6 +154,11 @@ public final class Pilot implements AutoCloseable {
                 .distinct()
                 .forEach(all::add);
         return all;
+    }
+
+    /// Who of those that have proven who they are may be given Secrets.
+    void secretAccess(SecretAccess to) {
+        ads.secretAccess(to);
     }
 
     void observe(PushObserver observer) {

@@ -10,7 +10,6 @@ import dev.mesh.api.xds.XdsType;
 import dev.mesh.pilot.model.ServiceInfo.PortInfo;
 import dev.mesh.pilot.model.ServiceInfo.Protocol;
 import dev.mesh.pilot.model.Workload;
-import dev.mesh.pilot.push.ClientTlsSupport;
 import io.envoyproxy.envoy.config.cluster.v3.CircuitBreakers;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster;
 import io.envoyproxy.envoy.config.cluster.v3.UpstreamConnectionOptions;
@@ -103,7 +102,7 @@ final class ClusterProtos {
         connectionPool(in.policy().connectionPool(), cluster);
         protocol(in, cluster);
         OutlierProtos.put(in.policy().outlierDetection(), cluster);
-        if (in.policy().tls() != null && !ClientTlsSupport.refuses(in.policy().tls())) {
+        if (in.policy().tls() != null) {
             TlsProtos.upstream(in.policy().tls(), in.host(), in.port().protocol(), in.subjectAltNames(), cluster);
         }
         return Resource.of(XdsType.CLUSTER, name, cluster.build());

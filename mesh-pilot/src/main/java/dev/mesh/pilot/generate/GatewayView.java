@@ -142,6 +142,7 @@ final class GatewayView {
             if (!ServerTlsSupport.refusal(tls).isEmpty() || !names.addAll(sni)) {
                 continue;
             }
+            view.secrets(tls, server.gateway().object().ref());
             if (GatewayKind.isHttps(server.spec())) {
                 String routes = "https." + number(server) + "."
                         + server.spec().port().name() + "." + server.gateway().name() + "."

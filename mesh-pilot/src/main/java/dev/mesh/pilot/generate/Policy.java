@@ -17,6 +17,11 @@ record Policy(
         @Nullable ClientTls tls) {
     static final Policy NONE = new Policy(null, null, null, null);
 
+    /// The same without TLS.
+    Policy withoutTls() {
+        return tls == null ? this : new Policy(loadBalancer, connectionPool, outlierDetection, null);
+    }
+
     /// The rule's policy, a subset's over it field by field, and a port's in place of both (Istio,
     /// "TrafficPolicy.PortTrafficPolicy": what a port leaves out has its default).
     static Policy of(DestinationRules.@Nullable Merged rule, DestinationRule.@Nullable Subset subset, int port) {

@@ -213,7 +213,7 @@ final class ProxylessRemarks {
     }
 
     private void tls(MeshObject object, String path, @Nullable ClientTls tls) {
-        if (tls != null && tls.mode() != ClientTls.Mode.DISABLE && !ClientTlsSupport.refuses(tls)) {
+        if (tls != null && tls.mode() != ClientTls.Mode.DISABLE && !ClientTlsSupport.refuses(tls, true)) {
             say(
                     object,
                     Finding.Code.NOT_HONOURED_FAILS_CLOSED,

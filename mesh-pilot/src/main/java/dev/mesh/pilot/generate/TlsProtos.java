@@ -4,6 +4,8 @@ import com.google.protobuf.BoolValue;
 import com.google.protobuf.ByteString;
 import dev.mesh.api.networking.ClientTls;
 import dev.mesh.api.networking.ServerTls;
+import dev.mesh.pilot.model.CredentialName;
+import dev.mesh.pilot.model.NamedCredentials;
 import dev.mesh.pilot.model.ServiceInfo.Protocol;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster;
 import io.envoyproxy.envoy.config.core.v3.DataSource;
@@ -11,6 +13,7 @@ import io.envoyproxy.envoy.config.core.v3.TransportSocket;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.CommonTlsContext;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext;
+import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.TlsCertificate;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.TlsParameters;
@@ -18,7 +21,7 @@ import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContex
 import io.envoyproxy.envoy.type.matcher.v3.StringMatcher;
 import java.util.List;
 
-/// TLS of clusters and of gateway servers, with certificates from files. Static and pure.
+/// TLS of clusters and of gateway servers, with certificates from files or from Secrets. Static and pure.
 final class TlsProtos {
     // Where nothing names the authorities to trust, the machine's are (Istio verifies so since 1.24).
     private static final String SYSTEM_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt";
@@ -35,15 +38,24 @@ final class TlsProtos {
             return;
         }
         var common = CommonTlsContext.newBuilder();
+        CredentialName named = tls.credentialName().isEmpty() ? null : CredentialName.of(tls.credentialName());
         if (tls.mode() == ClientTls.Mode.MUTUAL) {
-            common.addTlsCertificates(certificate(tls.clientCertificate(), tls.privateKey()));
+            if (named == null) {
+                common.addTlsCertificates(certificate(tls.clientCertificate(), tls.privateKey()));
+            } else {
+                common.addTlsCertificateSdsSecretConfigs(secret(named));
+            }
         }
         if (!Boolean.TRUE.equals(tls.insecureSkipVerify())) {
-            var validation = CertificateValidationContext.newBuilder()
-                    .setTrustedCa(file(tls.caCertificates().isEmpty() ? SYSTEM_AUTHORITIES : tls.caCertificates()));
+            var validation = CertificateValidationContext.newBuilder();
             List<String> expected = tls.subjectAltNames().isEmpty() ? subjectAltNames : tls.subjectAltNames();
             names(expected.isEmpty() ? List.of(tls.sni().isEmpty() ? host : tls.sni()) : expected, validation);
-            common.setValidationContext(validation);
+            if (named == null) {
+                common.setValidationContext(validation.setTrustedCa(
+                        file(tls.caCertificates().isEmpty() ? SYSTEM_AUTHORITIES : tls.caCertificates())));
+            } else {
+                common.setCombinedValidationContext(combined(validation, named.authorities()));
+            }
         }
         if (protocol == Protocol.HTTP2) {
             common.addAlpnProtocols("h2");
@@ -60,7 +72,11 @@ final class TlsProtos {
     /// @param http whether requests are routed after it
     static TransportSocket downstream(ServerTls tls, boolean http) {
         var common = CommonTlsContext.newBuilder();
-        if (tls.tlsCertificates().isEmpty()) {
+        List<String> credentials = NamedCredentials.certificates(tls);
+        if (!credentials.isEmpty()) {
+            credentials.forEach(
+                    written -> common.addTlsCertificateSdsSecretConfigs(secret(CredentialName.of(written))));
+        } else if (tls.tlsCertificates().isEmpty()) {
             common.addTlsCertificates(certificate(tls.serverCertificate(), tls.privateKey()));
         } else {
             tls.tlsCertificates()
@@ -74,7 +90,12 @@ final class TlsProtos {
                 validation.setTrustedCa(file(tls.caCertificates()));
             }
             names(tls.subjectAltNames(), validation);
-            common.setValidationContext(validation);
+            CredentialName authorities = NamedCredentials.authorities(tls);
+            if (authorities == null) {
+                common.setValidationContext(validation);
+            } else {
+                common.setCombinedValidationContext(combined(validation, authorities));
+            }
         }
         common.setTlsParams(TlsParameters.newBuilder()
                 .setTlsMinimumProtocolVersion(
@@ -93,6 +114,21 @@ final class TlsProtos {
                         .setCommonTlsContext(common)
                         .setRequireClientCertificate(BoolValue.of(tls.mode() == ServerTls.Mode.MUTUAL))
                         .build()))
+                .build();
+    }
+
+    private static CommonTlsContext.CombinedCertificateValidationContext combined(
+            CertificateValidationContext.Builder validation, CredentialName authorities) {
+        return CommonTlsContext.CombinedCertificateValidationContext.newBuilder()
+                .setDefaultValidationContext(validation)
+                .setValidationContextSdsSecretConfig(secret(authorities))
+                .build();
+    }
+
+    private static SdsSecretConfig secret(CredentialName name) {
+        return SdsSecretConfig.newBuilder()
+                .setName(name.resource())
+                .setSdsConfig(ClusterProtos.ADS)
                 .build();
     }
 

@@ -2,8 +2,14 @@ package dev.mesh.pilot.generate;
 
 import com.google.protobuf.BoolValue;
 import dev.mesh.api.finding.Finding;
+import dev.mesh.api.finding.ResourceRef;
+import dev.mesh.api.networking.ClientTls;
 import dev.mesh.api.networking.DestinationRule;
+import dev.mesh.api.networking.ServerTls;
 import dev.mesh.api.xds.XdsType;
+import dev.mesh.pilot.model.Credential;
+import dev.mesh.pilot.model.CredentialName;
+import dev.mesh.pilot.model.NamedCredentials;
 import dev.mesh.pilot.model.ProxyNode;
 import dev.mesh.pilot.model.ServiceInfo;
 import dev.mesh.pilot.model.ServiceInfo.PortInfo;
@@ -26,6 +32,7 @@ import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 
 /// The resources of one view on their way. One thread.
 final class ViewBuilder {
@@ -122,20 +129,42 @@ final class ViewBuilder {
     /// All clusters of a service, and the endpoints of those that have them by EDS.
     void clusters(ServiceInfo service) {
         var rule = rule(service).orElse(null);
+        boolean credentials = node.type() == ProxyNode.Type.ROUTER
+                || (node.type() == ProxyNode.Type.SIDECAR
+                        && rule != null
+                        && rule.first().spec().workloadSelector() != null);
         for (PortInfo written : service.ports()) {
             PortInfo port = node.intercepts() ? written.sniffed() : written.assumed();
-            cluster(service, port, "", Map.of(), Policy.of(rule, null, port.number()));
+            cluster(service, port, "", Map.of(), Policy.of(rule, null, port.number()), credentials);
             if (rule != null) {
                 for (DestinationRule.Subset subset : rule.subsets()) {
-                    cluster(service, port, subset.name(), subset.labels(), Policy.of(rule, subset, port.number()));
+                    cluster(
+                            service,
+                            port,
+                            subset.name(),
+                            subset.labels(),
+                            Policy.of(rule, subset, port.number()),
+                            credentials);
                 }
             }
         }
     }
 
-    private void cluster(ServiceInfo service, PortInfo port, String subset, Map<String, String> labels, Policy policy) {
-        var endpoints = assignment(service, port, subset, labels, policy);
-        boolean refused = ClientTlsSupport.refuses(policy.tls());
+    private void cluster(
+            ServiceInfo service,
+            PortInfo port,
+            String subset,
+            Map<String, String> labels,
+            Policy written,
+            boolean credentials) {
+        boolean refused = ClientTlsSupport.refuses(written.tls(), credentials);
+        Policy policy = refused ? written.withoutTls() : written;
+        var endpoints = assignment(service, port, subset, labels, refused);
+        if (policy.tls() != null) {
+            secrets(
+                    policy.tls(),
+                    rule(service).map(rule -> rule.first().object().ref()).orElse(null));
+        }
         if (node.intercepts() && !refused && (service.headless() || service.resolution() == Resolution.NONE)) {
             add(cache.get(
                     new ClusterProtos.Input(
@@ -169,8 +198,8 @@ final class ViewBuilder {
 
     // A TLS mode that cannot be given refuses traffic: never plaintext instead.
     private ClusterProtos.Assignment assignment(
-            ServiceInfo service, PortInfo port, String subset, Map<String, String> labels, Policy policy) {
-        List<Workload> serving = ClientTlsSupport.refuses(policy.tls()) ? List.of() : endpoints(service);
+            ServiceInfo service, PortInfo port, String subset, Map<String, String> labels, boolean refused) {
+        List<Workload> serving = refused ? List.of() : endpoints(service);
         return new ClusterProtos.Assignment(
                 Names.outbound(port.number(), subset, service.host()),
                 port,
@@ -178,6 +207,78 @@ final class ViewBuilder {
                 serving.stream()
                         .filter(workload -> workload.isEndpointOf(port) && workload.matches(labels))
                         .toList());
+    }
+
+    private void secrets(ClientTls tls, @Nullable ResourceRef rule) {
+        boolean shows = tls.mode() == ClientTls.Mode.MUTUAL;
+        if (tls.credentialName().isEmpty() || (!shows && tls.mode() != ClientTls.Mode.SIMPLE)) {
+            return;
+        }
+        CredentialName name = CredentialName.of(tls.credentialName());
+        if (shows) {
+            pair(name, rule);
+        }
+        if (!Boolean.TRUE.equals(tls.insecureSkipVerify())) {
+            authorities(name.authorities(), rule);
+        }
+    }
+
+    /// What a gateway's server shows and trusts.
+    void secrets(ServerTls tls, ResourceRef gateway) {
+        NamedCredentials.certificates(tls).forEach(written -> pair(CredentialName.of(written), gateway));
+        CredentialName authorities = NamedCredentials.authorities(tls);
+        if (authorities != null) {
+            authorities(authorities, gateway);
+        }
+    }
+
+    private void pair(CredentialName name, @Nullable ResourceRef by) {
+        if (mayHave(name, by)) {
+            Credential found = push.credentials().pair(name, node.secretsOf());
+            if (found != null) {
+                add(SecretProtos.pair(name.resource(), found));
+            } else {
+                withoutSecret(by, name, "has no certificate and key, or is not there, in namespace " + in(name));
+            }
+        }
+    }
+
+    private void authorities(CredentialName name, @Nullable ResourceRef by) {
+        if (mayHave(name, by)) {
+            Credential found = push.credentials().authorities(name, node.secretsOf());
+            if (found != null) {
+                add(SecretProtos.authorities(name.resource(), found));
+            } else {
+                withoutSecret(by, name, "has no certificates to trust, or is not there, in namespace " + in(name));
+            }
+        }
+    }
+
+    private String in(CredentialName name) {
+        return name.namespace().isEmpty() ? node.secretsOf() : name.namespace();
+    }
+
+    private void withoutSecret(@Nullable ResourceRef by, CredentialName name, String why) {
+        if (by != null) {
+            leaveOut(new LeftOut(by, "", "", "Secret " + name.name() + " " + why));
+        }
+    }
+
+    // Nothing but Secrets of the namespace whose identity the proxy has proven (Istio, filterAuthorizedResources).
+    private boolean mayHave(CredentialName name, @Nullable ResourceRef by) {
+        String own = node.secretsOf();
+        boolean may = !own.isEmpty()
+                && name.isKnown()
+                && (name.namespace().isEmpty() || name.namespace().equals(own))
+                && (!name.isForGateway() || by != null && by.namespace().equals(own));
+        if (!may) {
+            withoutSecret(
+                    by,
+                    name,
+                    "is not for this proxy: it may have those of "
+                            + (own.isEmpty() ? "no namespace" : "namespace " + own + " alone"));
+        }
+        return may;
     }
 
     // Where the caller was going cannot be known without interception; a name that DNS knows leads there too.

@@ -1,11 +1,16 @@
 package dev.mesh.pilot.kube;
 
+import dev.mesh.api.k8s.Secret;
 import dev.mesh.api.read.Kinds;
 import dev.mesh.pilot.registry.Registry;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
+import io.fabric8.kubernetes.api.model.GenericKubernetesResourceList;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.WatcherException;
+import io.fabric8.kubernetes.client.dsl.FilterWatchListDeletable;
+import io.fabric8.kubernetes.client.dsl.MixedOperation;
+import io.fabric8.kubernetes.client.dsl.Resource;
 import io.fabric8.kubernetes.client.dsl.base.ResourceDefinitionContext;
 import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
 import org.slf4j.Logger;
@@ -34,9 +39,10 @@ final class KindWatch implements AutoCloseable {
             String revision,
             Registry registry,
             Runnable onChange,
-            Runnable onSync) {
+            Runnable onSync,
+            NamedSecrets secrets) {
         this.kind = kind;
-        store = new RegistryStore(kind, version, revision, registry, onChange);
+        store = new RegistryStore(kind, version, revision, registry, onChange, secrets);
         var context = new ResourceDefinitionContext.Builder()
                 .withGroup(kind.group())
                 .withVersion(version)
@@ -45,7 +51,7 @@ final class KindWatch implements AutoCloseable {
                 .withNamespaced(kind.namespaced())
                 .build();
         var resources = client.genericKubernetesResources(context);
-        informer = (kind.namespaced() ? resources.inAnyNamespace() : resources)
+        informer = scope(kind, resources)
                 .withLimit(PAGE)
                 .runnableInformer(0)
                 .removeNamespaceIndex()
@@ -61,6 +67,26 @@ final class KindWatch implements AutoCloseable {
                 onSync.run();
             }
         });
+    }
+
+    // Secrets that are large or many and never for TLS are not even sent (Istio leaves out the same).
+    private static FilterWatchListDeletable<
+                    GenericKubernetesResource, GenericKubernetesResourceList, Resource<GenericKubernetesResource>>
+            scope(
+                    Kinds.Kind kind,
+                    MixedOperation<
+                                    GenericKubernetesResource,
+                                    GenericKubernetesResourceList,
+                                    Resource<GenericKubernetesResource>>
+                            resources) {
+        if (!kind.namespaced()) {
+            return resources;
+        }
+        var all = resources.inAnyNamespace();
+        return kind.type() == Secret.class
+                ? all.withoutField("type", "helm.sh/release.v1")
+                        .withoutField("type", "kubernetes.io/service-account-token")
+                : all;
     }
 
     // @return whether to try again

@@ -6,6 +6,7 @@ import dev.mesh.pilot.registry.Registry;
 import dev.mesh.pilot.registry.Source;
 import io.fabric8.kubernetes.api.model.APIGroup;
 import io.fabric8.kubernetes.api.model.APIResource;
+import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import java.io.IOException;
@@ -19,6 +20,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -31,6 +33,7 @@ public final class KubeSource implements Source {
     private final KubeOptions options;
     private final KubernetesClient client;
     private final MeshConfigWatch meshConfig;
+    private final NamedSecrets secrets;
     private final Registry registry;
     private final Runnable onChange;
     private final Map<Kinds.Kind, KindWatch> watches = new LinkedHashMap<>();
@@ -48,6 +51,7 @@ public final class KubeSource implements Source {
         this.registry = registry;
         this.onChange = onChange;
         client = KubernetesClients.of(options.kubeconfig());
+        secrets = new NamedSecrets(this::secret, this::settled);
         meshConfig = new MeshConfigWatch(client, options, registry, onChange, this::settled);
     }
 
@@ -64,12 +68,20 @@ public final class KubeSource implements Source {
                 }
                 if (unreachable.isEmpty()
                         && meshConfig.isSettled()
-                        && watches.values().stream().allMatch(KindWatch::isSettled)) {
+                        && watches.values().stream().allMatch(KindWatch::isSettled)
+                        && secrets.isSettled()) {
                     return;
                 }
                 pause(LOOK.toMillis());
             }
         }
+    }
+
+    private @Nullable GenericKubernetesResource secret(String namespace, String name) {
+        return client.genericKubernetesResources("v1", "Secret")
+                .inNamespace(namespace)
+                .withName(name)
+                .get();
     }
 
     @Override
@@ -121,7 +133,7 @@ public final class KubeSource implements Source {
             served.forEach((kind, version) -> watches.computeIfAbsent(
                     kind,
                     any -> new KindWatch(
-                            client, kind, version, options.revision(), registry, onChange, this::settled)));
+                            client, kind, version, options.revision(), registry, onChange, this::settled, secrets)));
             watching = List.copyOf(watches.values());
             if (!unreachable.isEmpty() && told) {
                 LOGGER.atInfo().log("the API server can be reached again");
@@ -212,6 +224,7 @@ public final class KubeSource implements Source {
             lock.notifyAll();
             watches.values().forEach(KindWatch::close);
             meshConfig.close();
+            secrets.close();
         }
         client.close();
     }

@@ -2,15 +2,20 @@ package dev.mesh.pilot.kube;
 
 import dev.mesh.api.finding.Finding;
 import dev.mesh.api.finding.ResourceRef;
+import dev.mesh.api.k8s.Secret;
+import dev.mesh.api.object.MeshObject;
 import dev.mesh.api.read.Kinds;
 import dev.mesh.api.read.ObjectReader;
 import dev.mesh.api.read.ReadResult;
+import dev.mesh.pilot.model.NamedCredentials;
 import dev.mesh.pilot.registry.Registry;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.ObjectMeta;
 import io.fabric8.kubernetes.client.informers.cache.ItemStore;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -19,7 +24,7 @@ import org.slf4j.LoggerFactory;
 
 /// Where an informer keeps what it sees: each object is read into the registry, and only its name and version stay
 /// here. So what an informer has listed, the registry holds. Called by the informer's threads.
-final class RegistryStore implements ItemStore<GenericKubernetesResource> {
+final class RegistryStore implements ItemStore<GenericKubernetesResource>, NamedSecrets.Store {
     private static final Logger LOGGER = LoggerFactory.getLogger(RegistryStore.class);
 
     private final Kinds.Kind kind;
@@ -27,14 +32,27 @@ final class RegistryStore implements ItemStore<GenericKubernetesResource> {
     private final String revision;
     private final Registry registry;
     private final Runnable onChange;
+    private final NamedSecrets secrets;
+    private final boolean areSecrets;
     private final Map<String, GenericKubernetesResource> names = new ConcurrentHashMap<>();
 
-    RegistryStore(Kinds.Kind kind, String version, String revision, Registry registry, Runnable onChange) {
+    RegistryStore(
+            Kinds.Kind kind,
+            String version,
+            String revision,
+            Registry registry,
+            Runnable onChange,
+            NamedSecrets secrets) {
         this.kind = kind;
         this.version = version;
         this.revision = revision;
         this.registry = registry;
         this.onChange = onChange;
+        this.secrets = secrets;
+        areSecrets = kind.type() == Secret.class;
+        if (areSecrets) {
+            secrets.store(this);
+        }
     }
 
     @Override
@@ -52,11 +70,61 @@ final class RegistryStore implements ItemStore<GenericKubernetesResource> {
                         .equals(object.getMetadata().getResourceVersion())) {
             return before; // listed again
         }
-        boolean ours = !KubeObjects.isMesh(kind) || KubeObjects.isOf(revision, object);
-        if (ours ? read(key, object) : registry.remove(key)) {
+        take(key, object);
+        return before;
+    }
+
+    private void take(String key, GenericKubernetesResource object) {
+        boolean ours = areSecrets
+                ? secrets.wants(object.getMetadata().getName())
+                : !KubeObjects.isMesh(kind) || KubeObjects.isOf(revision, object);
+        if (ours ? read(key, object) : remove(registry, key)) {
             onChange.run();
         }
-        return before;
+    }
+
+    private boolean remove(Registry from, String key) {
+        if (!areSecrets) {
+            secrets.names(key, Set.of());
+        }
+        return from.remove(key);
+    }
+
+    // ---- Secrets ----
+
+    @Override
+    public Set<String> seen() {
+        var seen = new HashSet<String>();
+        names.values()
+                .forEach(one -> seen.add(one.getMetadata().getNamespace() + "/"
+                        + one.getMetadata().getName()));
+        return seen;
+    }
+
+    // The watch may have told of a newer one meanwhile, or that it is gone.
+    @Override
+    public void take(GenericKubernetesResource found) {
+        String key = getKey(found);
+        names.computeIfPresent(key, (any, seen) -> {
+            if (isOlder(found, seen)) {
+                return seen;
+            }
+            take(key, found);
+            return nameOf(found);
+        });
+    }
+
+    // What is held then is what the watch has brought since it was named.
+    private static boolean isOlder(GenericKubernetesResource one, GenericKubernetesResource other) {
+        return Long.parseUnsignedLong(one.getMetadata().getResourceVersion())
+                < Long.parseUnsignedLong(other.getMetadata().getResourceVersion());
+    }
+
+    @Override
+    public void drop(String namespace, String name) {
+        if (registry.remove(KubeObjects.origin(new ResourceRef(kind.group(), kind.name(), namespace, name)))) {
+            onChange.run();
+        }
     }
 
     private boolean read(String key, GenericKubernetesResource object) {
@@ -79,14 +147,20 @@ final class RegistryStore implements ItemStore<GenericKubernetesResource> {
                 case INFO -> LOGGER.atInfo().log("{}", finding);
             }
         }
-        return registry.put(key, result.objects(), result.findings());
+        boolean changed = registry.put(key, result.objects(), result.findings());
+        if (!areSecrets) {
+            for (MeshObject read : result.objects()) {
+                secrets.names(key, NamedCredentials.of(read.spec()));
+            }
+        }
+        return changed;
     }
 
     @Override
     @SuppressWarnings("NullAway") // null: there was none, as the interface says
     public @Nullable GenericKubernetesResource remove(String key) {
         GenericKubernetesResource before = names.remove(key);
-        if (registry.remove(key)) {
+        if (remove(registry, key)) {
             onChange.run();
         }
         return before;

@@ -18,6 +18,7 @@ import java.util.Map;
 ///     that is not in it is itself
 /// @param vhds whether virtual hosts are sent one by one
 /// @param pushCommit whether each push ends with a PushCommit
+/// @param secretsOf the namespace whose Secrets it may be given, by the identity that it has proven; empty: none
 public record ProxyNode(
         String id,
         Type type,
@@ -32,11 +33,34 @@ public record ProxyNode(
         String outboundAddress,
         Map<Integer, Integer> applicationPorts,
         boolean vhds,
-        boolean pushCommit) {
+        boolean pushCommit,
+        String secretsOf) {
     public ProxyNode {
         addresses = List.copyOf(addresses);
         labels = Map.copyOf(labels);
         applicationPorts = Map.copyOf(applicationPorts);
+    }
+
+    /// The same, which may be given the Secrets of a namespace.
+    ///
+    /// @param namespace empty: of none
+    public ProxyNode mayReadSecretsOf(String namespace) {
+        return new ProxyNode(
+                id,
+                type,
+                addresses,
+                this.namespace,
+                cluster,
+                labels,
+                region,
+                zone,
+                subzone,
+                interception,
+                outboundAddress,
+                applicationPorts,
+                vhds,
+                pushCommit,
+                namespace);
     }
 
     public enum Type {

@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
 /// @param destinationRules by what they are for
 /// @param gateways oldest first
 /// @param sidecars oldest first
+/// @param credentials what Secrets hold
 /// @param mesh settings of the whole mesh; null = all defaults
 /// @param findings about objects as they stand together
 public record PushContext(
@@ -35,6 +36,7 @@ public record PushContext(
         DestinationRules destinationRules,
         List<Rule<Gateway>> gateways,
         List<Rule<Sidecar>> sidecars,
+        Credentials credentials,
         @Nullable MeshConfig mesh,
         List<Finding> findings) {
 
@@ -80,6 +82,7 @@ public record PushContext(
                 destinationRules,
                 gateways,
                 sidecars,
+                credentials,
                 mesh,
                 remarks);
     }

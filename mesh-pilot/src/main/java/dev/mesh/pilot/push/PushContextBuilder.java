@@ -1,6 +1,7 @@
 package dev.mesh.pilot.push;
 
 import dev.mesh.api.finding.Finding;
+import dev.mesh.api.k8s.Secret;
 import dev.mesh.api.k8s.Service;
 import dev.mesh.api.meshconfig.MeshConfig;
 import dev.mesh.api.networking.DestinationRule;
@@ -26,6 +27,7 @@ public final class PushContextBuilder {
     private final List<PushContext.Rule<DestinationRule>> destinationRules = new ArrayList<>();
     private final List<PushContext.Rule<Gateway>> gateways = new ArrayList<>();
     private final List<PushContext.Rule<Sidecar>> sidecars = new ArrayList<>();
+    private final List<MeshObject> secrets = new ArrayList<>();
     private final List<Finding> findings = new ArrayList<>();
     private @Nullable MeshConfig mesh;
 
@@ -53,6 +55,7 @@ public final class PushContextBuilder {
                 DestinationRules.of(destinationRules),
                 List.copyOf(gateways),
                 List.copyOf(sidecars),
+                Credentials.of(secrets),
                 mesh,
                 List.of());
         findings.addAll(Remarks.on(context, destinationRules));
@@ -66,6 +69,7 @@ public final class PushContextBuilder {
                 context.destinationRules(),
                 context.gateways(),
                 context.sidecars(),
+                context.credentials(),
                 mesh,
                 List.copyOf(findings));
     }
@@ -76,6 +80,7 @@ public final class PushContextBuilder {
             case ServiceEntry entry ->
                 ServiceReader.read(object, entry, findings).forEach(service -> put(object, service));
             case WorkloadEntry entry -> {}
+            case Secret secret -> secrets.add(object);
             case VirtualService spec -> virtualServices.add(new PushContext.Rule<>(object, spec));
             case DestinationRule spec -> destinationRules.add(new PushContext.Rule<>(object, spec));
             case Gateway spec -> gateways.add(new PushContext.Rule<>(object, spec));

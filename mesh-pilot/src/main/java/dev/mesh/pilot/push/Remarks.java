@@ -13,6 +13,8 @@ import dev.mesh.api.networking.Sidecar;
 import dev.mesh.api.networking.TrafficPolicy;
 import dev.mesh.api.networking.VirtualService;
 import dev.mesh.api.object.MeshObject;
+import dev.mesh.pilot.model.CredentialName;
+import dev.mesh.pilot.model.NamedCredentials;
 import dev.mesh.pilot.model.ServiceInfo;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -189,20 +191,21 @@ final class Remarks {
         if (!host.startsWith("*") && !push.services().containsKey(host)) {
             say(object, Finding.Code.HOST_NOT_FOUND, "spec.host", host + " is no service that is known");
         }
-        policy(object, "spec.trafficPolicy", rule.spec().trafficPolicy());
+        policy(rule, "spec.trafficPolicy", rule.spec().trafficPolicy());
         for (int i = 0; i < rule.spec().subsets().size(); i++) {
             policy(
-                    object,
+                    rule,
                     "spec.subsets[" + i + "].trafficPolicy",
                     rule.spec().subsets().get(i).trafficPolicy());
         }
     }
 
-    private void policy(MeshObject object, String path, @Nullable TrafficPolicy policy) {
+    private void policy(PushContext.Rule<DestinationRule> rule, String path, @Nullable TrafficPolicy policy) {
         if (policy == null) {
             return;
         }
-        tls(object, path + ".tls", policy.tls());
+        MeshObject object = rule.object();
+        tls(rule, path + ".tls", policy.tls());
         balancer(object, path + ".loadBalancer", policy.loadBalancer());
         pool(object, path + ".connectionPool", policy.connectionPool());
         notYet(object, path + ".tunnel", policy.tunnel());
@@ -211,7 +214,7 @@ final class Remarks {
         for (int i = 0; i < policy.portLevelSettings().size(); i++) {
             var port = policy.portLevelSettings().get(i);
             String at = path + ".portLevelSettings[" + i + "]";
-            tls(object, at + ".tls", port.tls());
+            tls(rule, at + ".tls", port.tls());
             balancer(object, at + ".loadBalancer", port.loadBalancer());
             pool(object, at + ".connectionPool", port.connectionPool());
         }
@@ -223,8 +226,28 @@ final class Remarks {
         }
     }
 
-    private void tls(MeshObject object, String path, @Nullable ClientTls tls) {
-        if (ClientTlsSupport.refuses(tls)) {
+    private void tls(PushContext.Rule<DestinationRule> rule, String path, @Nullable ClientTls tls) {
+        MeshObject object = rule.object();
+        if (tls != null && !tls.credentialName().isEmpty() && !ClientTlsSupport.refuses(tls, true)) {
+            if (rule.spec().workloadSelector() == null) {
+                say(
+                        object,
+                        Finding.Code.NOT_HONOURED_FAILS_CLOSED,
+                        path + ".credentialName",
+                        "is for gateways alone: sidecars are given a Secret only by a rule with a workloadSelector, and"
+                                + " send nothing here");
+            }
+            if (tls.mode() == ClientTls.Mode.MUTUAL) {
+                secret(object, path + ".credentialName", tls.credentialName(), "the client's pod");
+            }
+            if (!Boolean.TRUE.equals(tls.insecureSkipVerify())) {
+                trusted(
+                        object,
+                        path + ".credentialName",
+                        CredentialName.of(tls.credentialName()).authorities(),
+                        "the client's pod");
+            }
+        } else if (ClientTlsSupport.refuses(tls, true)) {
             say(
                     object,
                     Finding.Code.NOT_HONOURED_FAILS_CLOSED,
@@ -284,6 +307,50 @@ final class Remarks {
                         why + ": the server does not listen");
             }
             notYet(rule.object(), path + ".tls.caCrl", tls.caCrl());
+            if (tls.mode() != ServerTls.Mode.PASSTHROUGH && why.isEmpty()) {
+                credentials(rule.object(), path + ".tls", tls);
+            }
+        }
+    }
+
+    private void credentials(MeshObject object, String path, ServerTls tls) {
+        List<String> written = NamedCredentials.certificates(tls);
+        for (int i = 0; i < written.size(); i++) {
+            String at = tls.credentialNames().isEmpty() ? ".credentialName" : ".credentialNames[" + i + "]";
+            secret(object, path + at, written.get(i), "the gateway's pods");
+        }
+        CredentialName authorities = NamedCredentials.authorities(tls);
+        if (authorities != null) {
+            trusted(
+                    object,
+                    path + (tls.caCertCredentialName().isEmpty() ? "" : ".caCertCredentialName"),
+                    authorities,
+                    "the gateway's pods");
+        }
+    }
+
+    private void trusted(MeshObject object, String path, CredentialName name, String whose) {
+        if (!push.credentials().hasAny(name) && !push.credentials().hasAny(CredentialName.of(name.plainName()))) {
+            say(
+                    object,
+                    Finding.Code.SECRET_NOT_FOUND,
+                    path,
+                    "no Secret " + name.name() + " or " + name.plainName()
+                            + " with ca.crt or cacert is known (expected: one in the namespace of " + whose
+                            + "); until it is there, nothing goes through");
+        }
+    }
+
+    private void secret(MeshObject object, String path, String written, String whose) {
+        CredentialName name = CredentialName.of(written);
+        if (!push.credentials().hasAny(name)) {
+            say(
+                    object,
+                    Finding.Code.SECRET_NOT_FOUND,
+                    path,
+                    "no Secret " + written
+                            + " with tls.crt and tls.key, or cert and key, is known (expected: one in the"
+                            + " namespace of " + whose + "); until it is there, nothing goes through");
         }
     }
 

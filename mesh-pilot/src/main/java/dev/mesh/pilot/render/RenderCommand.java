@@ -115,7 +115,8 @@ public final class RenderCommand {
                     "",
                     Map.of(),
                     false,
-                    false);
+                    false,
+                    "");
         }
         throw new IllegalArgumentException("no WorkloadEntry or Gateway is called \"" + name + "\" (known: "
                 + String.join(
@@ -144,7 +145,8 @@ public final class RenderCommand {
                 LocalAddresses.isWorkload(entry.address()) ? LocalAddresses.outbound(entry.address()) : "",
                 Map.of(),
                 false,
-                false);
+                false,
+                "");
     }
 
     private static JsonObject config(ProxyView view) {

@@ -34,6 +34,7 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
             new Semaphore(Math.max(1, Runtime.getRuntime().availableProcessors()));
     private final Set<AdsStream<?, ?>> streams = ConcurrentHashMap.newKeySet();
     private volatile PushObserver observer = PushObserver.NONE;
+    private volatile SecretAccess secrets = SecretAccess.NONE;
 
     /// @param newest the newest snapshot, null before the first
     /// @param executor where pushes are generated and sent; a virtual thread each
@@ -46,6 +47,11 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
     /// Who hears what streams do from now on.
     public void observe(PushObserver to) {
         observer = to;
+    }
+
+    /// Who may be given Secrets from now on, of those who have proven who they are.
+    public void secretAccess(SecretAccess to) {
+        secrets = to;
     }
 
     /// Hands a snapshot to every connected proxy. Never blocks.
@@ -97,7 +103,8 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
                 executor,
                 generating,
                 streams,
-                () -> observer);
+                () -> observer,
+                caller -> secrets.mayRead(caller));
         streams.add(stream);
         return stream;
     }

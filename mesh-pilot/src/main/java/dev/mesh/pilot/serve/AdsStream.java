@@ -40,6 +40,7 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
     private final Semaphore generating;
     private final Set<AdsStream<?, ?>> streams;
     private final Supplier<PushObserver> observer;
+    private final SecretAccess secrets;
     private final @Nullable Caller caller = Callers.current();
     private final Instant since = Instant.now();
     private final ArrayDeque<R> outgoing = new ArrayDeque<>();
@@ -49,6 +50,7 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
     private ProxyView view = ProxyView.EMPTY;
     private @Nullable PushRequest pending;
     private boolean running;
+    private volatile boolean toldOfSecrets;
     private boolean over;
 
     /// @param generating bounds how many views are made at once
@@ -62,7 +64,8 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
             Executor executor,
             Semaphore generating,
             Set<AdsStream<?, ?>> streams,
-            Supplier<PushObserver> observer) {
+            Supplier<PushObserver> observer,
+            SecretAccess secrets) {
         this.session = session;
         this.dialect = dialect;
         this.responses = responses;
@@ -72,6 +75,7 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
         this.generating = generating;
         this.streams = streams;
         this.observer = observer;
+        this.secrets = secrets;
         responses.setOnReadyHandler(this::onReady);
         responses.setOnCancelHandler(this::end);
     }
@@ -131,7 +135,7 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
             node = said;
             workload = NodeParser.workload(written);
             userAgent = written.getUserAgentName() + " " + version(written);
-            view = generators.generate(context, node);
+            view = generators.generate(context, withSecrets(context, node));
             LOGGER.atInfo()
                     .addKeyValue("proxy", nodeId())
                     .addKeyValue("resources", view.counts())
@@ -158,6 +162,28 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
                 .filter(finding -> !known.contains(finding))
                 .forEach(finding ->
                         LOGGER.atWarn().addKeyValue("proxy", nodeId()).log("{}", finding));
+    }
+
+    // On the loopback port the machine itself is trusted; elsewhere what counts is what the caller has proven.
+    private ProxyNode withSecrets(PushContext context, ProxyNode who) {
+        if (context.credentials().byName().isEmpty()) {
+            return who;
+        }
+        if (caller == null) {
+            return who.mayReadSecretsOf(who.namespace());
+        }
+        if (secrets.mayRead(caller)) {
+            return who.mayReadSecretsOf(caller.identity().namespace());
+        }
+        if (who.type() == ProxyNode.Type.ROUTER && !toldOfSecrets) {
+            toldOfSecrets = true;
+            LOGGER.atWarn()
+                    .addKeyValue("proxy", who.id())
+                    .log(
+                            "is given no Secrets: {} may not list secrets in its namespace (expected: a Role that lets it)",
+                            caller.identity());
+        }
+        return who;
     }
 
     private static String version(Node node) {
@@ -198,8 +224,9 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
             generating.acquireUninterruptibly();
             try {
                 next = request.isFullFor(who.addresses())
-                        ? generators.generate(request.context(), who)
-                        : generators.endpointsOnly(request.context(), who, before, request.services());
+                        ? generators.generate(request.context(), withSecrets(request.context(), who))
+                        : generators.endpointsOnly(
+                                request.context(), withSecrets(request.context(), who), before, request.services());
             } catch (RuntimeException e) {
                 LOGGER.atError()
                         .addKeyValue("proxy", who.id())

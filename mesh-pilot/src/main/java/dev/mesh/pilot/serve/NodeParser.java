@@ -49,7 +49,8 @@ final class NodeParser {
                 ports(metadata),
                 metadata.getOrDefault(ClientFeatures.VHDS_METADATA, Value.getDefaultInstance())
                         .getBoolValue(),
-                node.getClientFeaturesList().contains(ClientFeatures.PUSH_COMMIT));
+                node.getClientFeaturesList().contains(ClientFeatures.PUSH_COMMIT),
+                "");
     }
 
     /// The service account that a node claims to run as; empty: it says none.

@@ -99,7 +99,8 @@ record GoldenCase(Path folder) {
                         : "127.128" + address.substring(address.indexOf('.', 4)),
                 ports(settings),
                 Boolean.TRUE.equals(settings.get("vhds")),
-                false);
+                false,
+                text(settings, "secretsOf", ""));
     }
 
     private static List<String> addresses(String first, Map<?, ?> settings) {

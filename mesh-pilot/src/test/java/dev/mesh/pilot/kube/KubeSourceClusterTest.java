@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.mesh.api.k8s.EndpointSlice;
 import dev.mesh.api.k8s.Pod;
+import dev.mesh.api.k8s.Secret;
 import dev.mesh.api.meshconfig.MeshConfig;
 import dev.mesh.api.networking.VirtualService;
 import dev.mesh.api.object.MeshObject;
@@ -13,6 +14,8 @@ import dev.mesh.api.object.Spec;
 import dev.mesh.pilot.registry.Registry;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.netty.pkitesting.CertificateBuilder;
+import io.netty.pkitesting.X509Bundle;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.net.URI;
@@ -233,7 +236,7 @@ class KubeSourceClusterTest {
                 rules:
                   - {apiGroups: [""], resources: [services, nodes, namespaces], verbs: [get, list, watch]}
                   - {apiGroups: [discovery.k8s.io], resources: [endpointslices], verbs: [get, list, watch]}
-                  - {apiGroups: [""], resources: [configmaps], verbs: [get, list, watch]}
+                  - {apiGroups: [""], resources: [configmaps, secrets], verbs: [get, list, watch]}
                   - {apiGroups: [networking.istio.io], resources: ["*"], verbs: [get, list, watch]}
                 ---
                 apiVersion: rbac.authorization.k8s.io/v1
@@ -324,6 +327,117 @@ class KubeSourceClusterTest {
                         .containsExactly("stays", "comes"));
             }
         }
+    }
+
+    private static final String GATEWAYS = """
+            apiVersion: apiextensions.k8s.io/v1
+            kind: CustomResourceDefinition
+            metadata: {name: gateways.networking.istio.io}
+            spec:
+              group: networking.istio.io
+              scope: Namespaced
+              names: {kind: Gateway, plural: gateways, singular: gateway, listKind: GatewayList}
+              versions:
+                - name: v1
+                  served: true
+                  storage: true
+                  schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+            """;
+
+    private static String gateway(String credential) {
+        return """
+                apiVersion: networking.istio.io/v1
+                kind: Gateway
+                metadata: {name: edge, namespace: secret}
+                spec:
+                  selector: {istio: ingressgateway}
+                  servers: [{port: {number: 443, name: https, protocol: HTTPS}, hosts: ["*"], tls: {mode: SIMPLE, credentialName: %s}}]
+                """.formatted(credential);
+    }
+
+    private static String secret(String name, String type, X509Bundle certificate, X509Bundle key) {
+        return """
+                apiVersion: v1
+                kind: Secret
+                metadata: {name: %s, namespace: secret}
+                type: %s
+                stringData:
+                  tls.crt: |
+                %s
+                  tls.key: |
+                %s
+                """.formatted(
+                        name,
+                        type,
+                        certificate.getCertificatePEM().indent(4).stripTrailing(),
+                        key.getPrivateKeyPEM().indent(4).stripTrailing());
+    }
+
+    @Test
+    void onlySecretsThatAreNamedAreHeldAndTheLastGoodOneStays() throws Exception {
+        apply(NAMESPACES.formatted("secret"));
+        var first = certificate("first");
+        var second = certificate("second");
+        apply(secret("edge-cert", "kubernetes.io/tls", first, first));
+        apply(secret("later-cert", "Opaque", second, second));
+        apply(secret("nobodys", "kubernetes.io/tls", first, first));
+        apply(GATEWAYS);
+        await().ignoreExceptions().untilAsserted(() -> apply(gateway("edge-cert")));
+        var registry = new Registry();
+        try (var source = source(server.kubeconfig(), registry)) {
+            source.read();
+            assertThat(secrets(registry)).as("when all is read").containsExactly("edge-cert");
+            source.start();
+            assertThat(chain(registry, "edge-cert"))
+                    .isEqualTo(first.getCertificatePEM().replace("\r", "").strip());
+
+            apply(secret("edge-cert", "kubernetes.io/tls", second, second));
+            await().untilAsserted(() -> assertThat(chain(registry, "edge-cert"))
+                    .isEqualTo(second.getCertificatePEM().replace("\r", "").strip()));
+
+            apply(secret("edge-cert", "kubernetes.io/tls", first, second));
+            await().untilAsserted(() -> assertThat(registry.findings())
+                    .anySatisfy(finding -> assertThat(finding.toString())
+                            .contains("Secret secret/edge-cert: data[tls.key]: the private key is not that of")
+                            .doesNotContain("BEGIN")));
+            assertThat(chain(registry, "edge-cert"))
+                    .as("the last good one")
+                    .isEqualTo(second.getCertificatePEM().replace("\r", "").strip());
+
+            // Named later, it is asked for; what nobody names any more is forgotten.
+            apply(gateway("later-cert"));
+            await().untilAsserted(() -> assertThat(secrets(registry)).containsExactly("later-cert"));
+            delete(secret("later-cert", "Opaque", second, second));
+            await().untilAsserted(() -> assertThat(secrets(registry)).isEmpty());
+            apply(secret("later-cert", "Opaque", first, first));
+            await().untilAsserted(() -> assertThat(secrets(registry)).containsExactly("later-cert"));
+            delete(gateway("later-cert"));
+            await().untilAsserted(() -> assertThat(secrets(registry)).isEmpty());
+        } finally {
+            delete(GATEWAYS);
+        }
+    }
+
+    private static X509Bundle certificate(String name) throws Exception {
+        return new CertificateBuilder()
+                .subject("CN=" + name)
+                .ecp256()
+                .setIsCertificateAuthority(true)
+                .buildSelfSigned();
+    }
+
+    private static List<String> secrets(Registry registry) {
+        return registry.objects().stream()
+                .filter(object -> object.spec() instanceof Secret)
+                .map(object -> object.ref().name())
+                .toList();
+    }
+
+    private static String chain(Registry registry, String name) {
+        return find(registry, Secret.class, "secret", name)
+                .map(secret -> secret.bytes("tls.crt"))
+                .map(bytes -> new String(bytes, StandardCharsets.UTF_8).strip())
+                .orElse("");
     }
 
     @Test

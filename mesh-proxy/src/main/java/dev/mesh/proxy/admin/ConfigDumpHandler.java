@@ -22,6 +22,8 @@ import io.envoyproxy.envoy.admin.v3.RoutesConfigDump;
 import io.envoyproxy.envoy.admin.v3.ScopedRoutesConfigDump;
 import io.envoyproxy.envoy.admin.v3.SecretsConfigDump;
 import io.envoyproxy.envoy.admin.v3.UpdateFailureState;
+import io.envoyproxy.envoy.config.core.v3.DataSource;
+import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.Secret;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -94,8 +96,27 @@ final class ConfigDumpHandler {
         sections.add(ScopedRoutesConfigDump.getDefaultInstance());
         // Virtual hosts have names of their own, so those of all are handed on.
         sections.add(routeDump(all, wanted));
-        sections.add(SecretsConfigDump.getDefaultInstance());
+        sections.add(secretDump(wanted));
         return sections;
+    }
+
+    // Without private keys, as in Envoy.
+    private SecretsConfigDump secretDump(Predicate<String> wanted) {
+        var dump = SecretsConfigDump.newBuilder();
+        for (Secret secret : view.secrets().all()) {
+            if (wanted.test(secret.getName())) {
+                var shown = secret.toBuilder();
+                if (secret.hasTlsCertificate()) {
+                    shown.getTlsCertificateBuilder()
+                            .clearPassword()
+                            .setPrivateKey(DataSource.newBuilder().setInlineString("[redacted]"));
+                }
+                dump.addDynamicActiveSecrets(SecretsConfigDump.DynamicSecret.newBuilder()
+                        .setName(secret.getName())
+                        .setSecret(Any.pack(shown.build())));
+            }
+        }
+        return dump.build();
     }
 
     /// A question for something that no section has.

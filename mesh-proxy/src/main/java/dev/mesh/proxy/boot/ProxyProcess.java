@@ -111,7 +111,15 @@ public final class ProxyProcess implements AutoCloseable {
         List<NetworkFilterFactory> networkFilters = List.of(
                 new HttpConnectionManagerFactory(accessLogs.factories()),
                 new TcpProxyFactory(connector, accessLogs.factories()));
-        loader = new Loader(listeners, networkFilters, httpFilters, access.secrets(), stats, thread, pools::sweep);
+        loader = new Loader(
+                listeners,
+                networkFilters,
+                httpFilters,
+                access.secrets(),
+                bootstrap.hasDynamicResources(),
+                stats,
+                thread,
+                pools::sweep);
     }
 
     /// Loads what the bootstrap holds, and starts asking for the rest.
@@ -482,7 +490,7 @@ public final class ProxyProcess implements AutoCloseable {
 
         @Override
         public Secrets secrets() {
-            return access.secrets();
+            return loader.secrets();
         }
 
         @Override

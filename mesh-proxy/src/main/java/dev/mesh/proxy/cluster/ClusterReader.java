@@ -81,6 +81,7 @@ public final class ClusterReader {
     /// @param assignment for STATIC and STRICT_DNS
     /// @param family of the addresses, for STRICT_DNS
     /// @param original for ORIGINAL_DST
+    /// @param secrets that its TLS names
     public record Read(
             LiveCluster cluster,
             Discovery discovery,
@@ -89,7 +90,8 @@ public final class ClusterReader {
             Duration dnsRefresh,
             DnsLookupFamily family,
             @Nullable OutlierPolicy outliers,
-            @Nullable OriginalDestination original) {}
+            @Nullable OriginalDestination original,
+            List<String> secrets) {}
 
     /// @throws ConfigRejected with every reason
     @SuppressWarnings("deprecation") // http2_protocol_options is what many still write
@@ -177,7 +179,8 @@ public final class ClusterReader {
                 proto.hasDnsRefreshRate() ? duration(proto.getDnsRefreshRate()) : Duration.ofSeconds(5),
                 proto.getDnsLookupFamily(),
                 outliers,
-                original);
+                original,
+                tls == null ? List.of() : tls.secrets());
     }
 
     // Refuses what is set and would be ignored.

@@ -8,7 +8,6 @@ import dev.mesh.proxy.cluster.HostSpec;
 import dev.mesh.proxy.cluster.LiveCluster;
 import dev.mesh.proxy.filter.ConfigRejected;
 import dev.mesh.proxy.stats.Scope;
-import dev.mesh.proxy.tls.Secrets;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster;
 import io.envoyproxy.envoy.config.endpoint.v3.ClusterLoadAssignment;
 import java.net.Inet4Address;
@@ -35,6 +34,7 @@ final class Clusters {
 
     private final LiveClusters live = new LiveClusters();
     private final ClusterReader reader;
+    private final LiveSecrets secrets;
     private final Ledger ledger;
     private final ScheduledExecutorService thread;
     private final Runnable sweepPools;
@@ -49,6 +49,7 @@ final class Clusters {
         private @Nullable Any activeBody;
         private ClusterReader.@Nullable Read activeRead;
         private ClusterReader.@Nullable Read warming;
+        private boolean hostsKnown; // of the warming one
         private String warmingVersion = "";
         private @Nullable Any warmingBody;
         private @Nullable ScheduledFuture<?> dns;
@@ -60,12 +61,13 @@ final class Clusters {
 
     Clusters(
             Scope stats,
-            Secrets secrets,
+            LiveSecrets secrets,
             Ledger ledger,
             ScheduledExecutorService thread,
             Runnable sweepPools,
             Waits waits) {
         this.reader = new ClusterReader(stats, secrets);
+        this.secrets = secrets;
         this.ledger = ledger;
         this.thread = thread;
         this.sweepPools = sweepPools;
@@ -88,6 +90,52 @@ final class Clusters {
             }
         });
         return names;
+    }
+
+    /// Names of the secrets that clusters want.
+    Set<String> wantedSecrets() {
+        var names = new TreeSet<String>();
+        states.values().forEach(state -> {
+            if (state.activeRead != null) {
+                names.addAll(state.activeRead.secrets());
+            }
+            if (state.warming != null) {
+                names.addAll(state.warming.secrets());
+            }
+        });
+        return names;
+    }
+
+    /// Puts those into effect whose secrets have come.
+    void settle() {
+        states.forEach((name, state) -> {
+            if (state.warming != null && state.hostsKnown && hasSecrets(state.warming)) {
+                activate(name, state);
+            }
+        });
+    }
+
+    private boolean hasSecrets(ClusterReader.Read read) {
+        return read.secrets().stream().allMatch(secrets::isSettled);
+    }
+
+    // The hosts are known: what it waits for now is its secrets.
+    private void arrived(String name, ClusterState state) {
+        ClusterReader.Read read = state.warming;
+        if (read == null) {
+            return;
+        }
+        if (hasSecrets(read)) {
+            activate(name, state);
+        } else if (!state.hostsKnown) {
+            state.hostsKnown = true;
+            ledger.warming(XdsType.CLUSTER, name, state.warmingVersion);
+            waits.fetchTimeout(() -> {
+                if (state.warming == read) {
+                    activate(name, state);
+                }
+            });
+        }
     }
 
     boolean knows(String name) {
@@ -133,6 +181,7 @@ final class Clusters {
             states.put(proto.getName(), state);
         }
         state.warming = read;
+        state.hostsKnown = false;
         state.warmingVersion = update.version();
         state.warmingBody = update.body();
         switch (read.discovery()) {
@@ -141,9 +190,9 @@ final class Clusters {
                         .update(
                                 ClusterReader.hosts(read.assignment(), ClusterReader.Resolver.LITERALS),
                                 ClusterReader.policy(read.assignment()));
-                activate(proto.getName(), state);
+                arrived(proto.getName(), state);
             }
-            case ORIGINAL_DST -> activate(proto.getName(), state);
+            case ORIGINAL_DST -> arrived(proto.getName(), state);
             case STRICT_DNS -> resolve(proto.getName(), state, read);
             case EDS -> {
                 AssignmentState known = assignments.get(read.edsName());
@@ -152,7 +201,7 @@ final class Clusters {
                             .update(
                                     ClusterReader.hosts(known.assignment(), ClusterReader.Resolver.LITERALS),
                                     ClusterReader.policy(known.assignment()));
-                    activate(proto.getName(), state);
+                    arrived(proto.getName(), state);
                 } else {
                     ledger.warming(XdsType.CLUSTER, proto.getName(), update.version());
                     waits.fetchTimeout(() -> {
@@ -235,7 +284,7 @@ final class Clusters {
                     && warming.discovery() == ClusterReader.Discovery.EDS
                     && warming.edsName().equals(edsName)) {
                 warming.cluster().update(hosts, policy);
-                activate(name, state);
+                arrived(name, state);
             }
         });
     }
@@ -273,7 +322,7 @@ final class Clusters {
             sweepPools.run();
         }
         if (state.warming == read) {
-            activate(name, state);
+            arrived(name, state);
         }
         long millis = Math.max(1, read.dnsRefresh().toMillis());
         state.dns = thread.schedule(() -> resolve(name, state, read), millis, TimeUnit.MILLISECONDS);

@@ -10,7 +10,6 @@ import dev.mesh.proxy.filter.NetworkFilterFactory;
 import dev.mesh.proxy.listener.ListenerManager;
 import dev.mesh.proxy.listener.ListenerSpec;
 import dev.mesh.proxy.stats.Scope;
-import dev.mesh.proxy.tls.Secrets;
 import io.envoyproxy.envoy.config.core.v3.TrafficDirection;
 import io.envoyproxy.envoy.config.listener.v3.Listener;
 import java.util.List;
@@ -30,6 +29,7 @@ final class Listeners {
 
     private final ListenerManager manager;
     private final ListenerReader reader;
+    private final LiveSecrets secrets;
     private final Routes routes;
     private final LiveClusters clusters;
     private final HttpFilterRegistry httpFilters;
@@ -46,13 +46,15 @@ final class Listeners {
         private @Nullable Any warmingBody;
         private Set<String> routes = Set.of();
         private Set<String> warmingRoutes = Set.of();
+        private Set<String> secrets = Set.of();
+        private Set<String> warmingSecrets = Set.of();
     }
 
     Listeners(
             ListenerManager manager,
             List<NetworkFilterFactory> networkFilters,
             HttpFilterRegistry httpFilters,
-            Secrets secrets,
+            LiveSecrets secrets,
             Routes routes,
             LiveClusters clusters,
             Scope stats,
@@ -60,6 +62,7 @@ final class Listeners {
             Waits waits) {
         this.manager = manager;
         this.reader = new ListenerReader(networkFilters, secrets);
+        this.secrets = secrets;
         this.httpFilters = httpFilters;
         this.routes = routes;
         this.clusters = clusters;
@@ -78,12 +81,37 @@ final class Listeners {
         return names;
     }
 
-    /// @return the route configurations that it wants
+    /// Names of the secrets that listeners want.
+    Set<String> wantedSecrets() {
+        var names = new TreeSet<String>();
+        states.values().forEach(state -> {
+            names.addAll(state.secrets);
+            names.addAll(state.warmingSecrets);
+        });
+        return names;
+    }
+
+    /// What a listener wants: route configurations and secrets.
+    record Wants(Set<String> routes, Set<String> secrets) {}
+
     /// @throws ConfigRejected with every reason
-    Set<String> check(Listener proto) throws ConfigRejected {
+    Wants check(Listener proto) throws ConfigRejected {
         var context = new Context(proto);
-        reader.read(proto, context);
-        return context.wanted;
+        ListenerSpec spec = reader.read(proto, context);
+        return new Wants(context.wanted, secrets(spec));
+    }
+
+    private static Set<String> secrets(ListenerSpec spec) {
+        var names = new TreeSet<String>();
+        for (ListenerSpec.Chain chain : spec.chains()) {
+            if (chain.tls() != null) {
+                names.addAll(chain.tls().secrets());
+            }
+        }
+        if (spec.otherwise() != null && spec.otherwise().tls() != null) {
+            names.addAll(spec.otherwise().tls().secrets());
+        }
+        return names;
     }
 
     void remove(String name) {
@@ -116,6 +144,7 @@ final class Listeners {
         if (state != null && update.body().equals(state.activeBody)) {
             state.warming = null;
             state.warmingRoutes = Set.of();
+            state.warmingSecrets = Set.of();
             state.activeVersion = update.version();
             ledger.record(XdsType.LISTENER, name, update.version(), update.body(), "");
             return;
@@ -128,6 +157,7 @@ final class Listeners {
         }
         state.warming = spec;
         state.warmingRoutes = context.wanted;
+        state.warmingSecrets = secrets(spec);
         state.warmingVersion = update.version();
         state.warmingBody = update.body();
         if (ready(state)) {
@@ -135,6 +165,7 @@ final class Listeners {
             if (problem != null) {
                 state.warming = null;
                 state.warmingRoutes = Set.of();
+                state.warmingSecrets = Set.of();
                 throw new ConfigRejected(problem);
             }
         } else {
@@ -154,7 +185,7 @@ final class Listeners {
                 return false;
             }
         }
-        return true;
+        return state.warmingSecrets.stream().allMatch(secrets::isSettled);
     }
 
     private @Nullable String activate(String name, ListenerState state) {
@@ -168,6 +199,8 @@ final class Listeners {
         }
         state.routes = state.warmingRoutes;
         state.warmingRoutes = Set.of();
+        state.secrets = state.warmingSecrets;
+        state.warmingSecrets = Set.of();
         state.activeVersion = state.warmingVersion;
         state.activeBody = state.warmingBody;
         state.warming = null;

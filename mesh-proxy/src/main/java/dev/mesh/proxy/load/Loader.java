@@ -19,6 +19,7 @@ import io.envoyproxy.envoy.config.cluster.v3.Cluster;
 import io.envoyproxy.envoy.config.endpoint.v3.ClusterLoadAssignment;
 import io.envoyproxy.envoy.config.listener.v3.Listener;
 import io.envoyproxy.envoy.config.route.v3.RouteConfiguration;
+import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.Secret;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
@@ -52,6 +53,7 @@ public final class Loader {
     private final Clusters clusters;
     private final Routes routes;
     private final Listeners listeners;
+    private final LiveSecrets secrets;
     private final ScheduledExecutorService thread;
     private @Nullable Observer observer;
 
@@ -63,14 +65,16 @@ public final class Loader {
     private volatile String inEffect = "";
     private Runnable wantedChanged = () -> {};
 
-    /// @param secrets that clusters and listeners may name
+    /// @param own secrets that clusters and listeners may name
+    /// @param fetches whether there is a control plane to ask for others
     /// @param thread the configuration thread
     /// @param sweepPools called when hosts or clusters went
     public Loader(
             ListenerManager listeners,
             List<NetworkFilterFactory> networkFilters,
             HttpFilterRegistry httpFilters,
-            Secrets secrets,
+            Secrets own,
+            boolean fetches,
             Scope stats,
             ScheduledExecutorService thread,
             Runnable sweepPools) {
@@ -89,6 +93,7 @@ public final class Loader {
                 }
             }
         };
+        secrets = new LiveSecrets(own, fetches, ledger);
         clusters = new Clusters(stats, secrets, ledger, thread, sweepPools, waits);
         routes = new Routes(httpFilters, clusters::isNew, ledger, waits);
         this.listeners = new Listeners(
@@ -97,6 +102,11 @@ public final class Loader {
 
     public LiveClusters clusters() {
         return clusters.live();
+    }
+
+    /// The proxy's own secrets and those that the control plane has given it.
+    public Secrets secrets() {
+        return secrets;
     }
 
     public void observer(Observer to) {
@@ -125,7 +135,15 @@ public final class Loader {
                     names.addAll(staged.routes());
                 }
             }
-            case CLUSTER, LISTENER, VIRTUAL_HOST, SECRET, PUSH_COMMIT -> {}
+            case SECRET -> {
+                names.addAll(secrets.wanted(clusters.wantedSecrets()));
+                names.addAll(secrets.wanted(listeners.wantedSecrets()));
+                PushStage staged = waiting;
+                if (staged != null) {
+                    names.addAll(secrets.wanted(staged.secrets()));
+                }
+            }
+            case CLUSTER, LISTENER, VIRTUAL_HOST, PUSH_COMMIT -> {}
         }
         return names;
     }
@@ -266,7 +284,12 @@ public final class Loader {
             staged.merge(incoming);
         }
         incoming = new PushStage();
-        // Clusters first, each with the endpoints that came along.
+        // Secrets first: what names them uses them for its next handshake.
+        for (Update update : staged.take(XdsType.SECRET)) {
+            late(XdsType.SECRET, update, staged);
+        }
+        staged.removed(XdsType.SECRET).forEach(secrets::gone);
+        // Clusters next, each with the endpoints that came along.
         for (Update update : staged.take(XdsType.CLUSTER)) {
             staged.warms(update.name());
             late(XdsType.CLUSTER, update, staged);
@@ -322,7 +345,8 @@ public final class Loader {
                 incoming.put(type, update);
             }
             case LISTENER -> {
-                incoming.putListener(update, listeners.check(unpack(update, Listener.getDefaultInstance())));
+                Listeners.Wants wants = listeners.check(unpack(update, Listener.getDefaultInstance()));
+                incoming.putListener(update, wants.routes(), wants.secrets());
             }
             case ROUTE -> {
                 RouteConfiguration proto = unpack(update, RouteConfiguration.getDefaultInstance());
@@ -345,7 +369,10 @@ public final class Loader {
                 }
                 incoming.put(type, update);
             }
-            case SECRET -> throw new ConfigRejected("secrets are not supported");
+            case SECRET -> {
+                LiveSecrets.check(unpack(update, Secret.getDefaultInstance()));
+                incoming.put(type, update);
+            }
             case PUSH_COMMIT -> {}
         }
     }
@@ -364,6 +391,11 @@ public final class Loader {
             if (!routes.isSettled(name)
                     && staged.update(XdsType.ROUTE, name) == null
                     && !staged.isRefused(XdsType.ROUTE, name)) {
+                return false;
+            }
+        }
+        for (String name : staged.secrets()) {
+            if (!secrets.isSettled(name)) {
                 return false;
             }
         }
@@ -490,7 +522,7 @@ public final class Loader {
             case LISTENER -> listeners.listener(update, unpack(update, Listener.getDefaultInstance()));
             case ROUTE -> routes.route(update, unpack(update, RouteConfiguration.getDefaultInstance()));
             case VIRTUAL_HOST -> throw new IllegalStateException("virtual hosts come together");
-            case SECRET -> throw new ConfigRejected("secrets are not supported");
+            case SECRET -> secrets.put(update, unpack(update, Secret.getDefaultInstance()));
             case PUSH_COMMIT -> {}
         }
     }
@@ -510,7 +542,8 @@ public final class Loader {
             case ENDPOINT -> clusters.removeAssignment(name);
             case LISTENER -> listeners.remove(name);
             case ROUTE -> routes.remove(name);
-            case VIRTUAL_HOST, SECRET, PUSH_COMMIT -> ledger.forget(type, name);
+            case SECRET -> secrets.gone(name);
+            case VIRTUAL_HOST, PUSH_COMMIT -> ledger.forget(type, name);
         }
     }
 
@@ -522,6 +555,7 @@ public final class Loader {
         if (staged != null && closed(staged)) {
             activateStage(staged);
         }
+        clusters.settle();
         routes.settle();
         listeners.settle();
         if (clusters.isRemoving()) {
@@ -529,6 +563,7 @@ public final class Loader {
         }
         clusters.forgetUnwanted();
         routes.forgetUnwanted(wanted(XdsType.ROUTE));
+        secrets.forgetUnwanted(wanted(XdsType.SECRET));
         ledger.tell(observer);
     }
 

@@ -21,6 +21,7 @@ final class PushStage {
     private final Map<XdsType, Set<String>> refused = new EnumMap<>(XdsType.class);
     private final Set<String> warming = new TreeSet<>();
     private final Map<String, Set<String>> routesOfListener = new TreeMap<>();
+    private final Map<String, Set<String>> secretsOfListener = new TreeMap<>();
     private final Map<String, RouteTable> tables = new TreeMap<>();
     private final Map<String, RouteConfiguration> configurations = new TreeMap<>();
 
@@ -35,8 +36,9 @@ final class PushStage {
         refusedOf(type).remove(update.name());
     }
 
-    void putListener(Loader.Update update, Set<String> routes) {
+    void putListener(Loader.Update update, Set<String> routes, Set<String> secrets) {
         put(XdsType.LISTENER, update);
+        secretsOfListener.put(update.name(), secrets);
         routesOfListener.put(update.name(), routes);
     }
 
@@ -50,7 +52,10 @@ final class PushStage {
         of(type).remove(name);
         gone(type).add(name);
         switch (type) {
-            case LISTENER -> routesOfListener.remove(name);
+            case LISTENER -> {
+                routesOfListener.remove(name);
+                secretsOfListener.remove(name);
+            }
             case ROUTE -> {
                 tables.remove(name);
                 configurations.remove(name);
@@ -72,6 +77,7 @@ final class PushStage {
             newer.refusedOf(type).forEach(name -> refuse(type, name));
         }
         routesOfListener.putAll(newer.routesOfListener);
+        secretsOfListener.putAll(newer.secretsOfListener);
         tables.putAll(newer.tables);
         configurations.putAll(newer.configurations);
     }
@@ -124,6 +130,13 @@ final class PushStage {
     Set<String> routes() {
         var names = new TreeSet<String>();
         routesOfListener.values().forEach(names::addAll);
+        return names;
+    }
+
+    /// Secrets that its listeners name.
+    Set<String> secrets() {
+        var names = new TreeSet<String>();
+        secretsOfListener.values().forEach(names::addAll);
         return names;
     }
 

@@ -27,6 +27,11 @@ public final class DownstreamTls {
         return requiresSni || number > 1;
     }
 
+    /// Names of the secrets that it is made of.
+    public List<String> secrets() {
+        return certificates.names();
+    }
+
     /// Whether a client may begin a handshake.
     ///
     /// @param hello null if it was not looked at

@@ -53,6 +53,11 @@ final class Renewed<T> {
         return names;
     }
 
+    /// Names of its secrets.
+    List<String> names() {
+        return names;
+    }
+
     /// Makes it now if its secrets are there.
     ///
     /// @throws ConfigRejected with every reason why it cannot be made of them

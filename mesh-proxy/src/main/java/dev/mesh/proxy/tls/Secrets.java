@@ -13,6 +13,11 @@ public interface Secrets {
     @Nullable
     Secret find(String name);
 
+    /// Whether what it does not offer can be asked for at the control plane, under any name.
+    default boolean fetches() {
+        return false;
+    }
+
     /// Names that can be asked for, for messages.
     List<String> names();
 

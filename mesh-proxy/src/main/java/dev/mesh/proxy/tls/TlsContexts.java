@@ -4,12 +4,14 @@ import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
 import dev.mesh.api.decide.compile.Fields;
 import dev.mesh.api.decide.compile.Packed;
+import dev.mesh.api.pem.Pem;
 import dev.mesh.proxy.filter.ConfigRejected;
 import io.envoyproxy.envoy.config.core.v3.DataSource;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.CommonTlsContext;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig;
+import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.Secret;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.TlsCertificate;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.TlsParameters;
 import io.envoyproxy.envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext;
@@ -318,12 +320,41 @@ public final class TlsContexts {
         }
     }
 
-    // Where a secret comes from is not asked: whatever serves it to Envoy, here it is the proxy itself.
+    // Its own secrets the proxy serves itself, whatever serves them to Envoy; all others come over ADS.
     private void secret(SdsSecretConfig config, String path) {
         Fields.of(config, path).honours("name", "sds_config").refuseOthers(reasons);
-        if (!secrets.offers(config.getName())) {
+        boolean fetched = config.getSdsConfig().hasAds() && secrets.fetches();
+        if (!fetched && !secrets.offers(config.getName())) {
             reasons.add(path + ".name: no secret \"" + config.getName() + "\" is to be had here (expected: "
                     + String.join(", ", secrets.names()) + ")");
+        }
+    }
+
+    /// @throws ConfigRejected with every reason why a secret cannot be used
+    public static void check(Secret secret) throws ConfigRejected {
+        var contexts = new TlsContexts(new FileSecrets());
+        switch (secret.getTypeCase()) {
+            case TLS_CERTIFICATE ->
+                contexts.keys(CommonTlsContext.newBuilder()
+                        .addTlsCertificates(secret.getTlsCertificate())
+                        .build());
+            case VALIDATION_CONTEXT -> {
+                contexts.authorityLater = true; // the name that it is used for may bring the rest
+                contexts.rules(
+                        CommonTlsContext.newBuilder()
+                                .setValidationContext(secret.getValidationContext())
+                                .build(),
+                        false);
+            }
+            default ->
+                contexts.reasons.add(
+                        secret.getTypeCase() + ": not supported (expected: tls_certificate or validation_context)");
+        }
+        if (!contexts.reasons.isEmpty()) {
+            throw new ConfigRejected(contexts.reasons.stream()
+                    .map(reason -> reason.replace("common_tls_context.tls_certificates[0]", "tls_certificate")
+                            .replace("common_tls_context.", ""))
+                    .toList());
         }
     }
 

@@ -30,6 +30,11 @@ public final class UpstreamTls {
         this.hostNameAsSni = hostNameAsSni;
     }
 
+    /// Names of the secrets that it is made of.
+    public List<String> secrets() {
+        return contexts.names();
+    }
+
     /// The name to ask a host for; empty = none.
     ///
     /// @param hostname of the host; empty if only its address is known

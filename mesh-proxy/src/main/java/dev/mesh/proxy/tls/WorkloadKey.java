@@ -1,5 +1,7 @@
 package dev.mesh.proxy.tls;
 
+import dev.mesh.api.pem.Der;
+import dev.mesh.api.pem.Pem;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.KeyPair;

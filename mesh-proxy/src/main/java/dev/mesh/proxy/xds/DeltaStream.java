@@ -105,6 +105,7 @@ final class DeltaStream implements AdsStream {
     public void updateSubscriptions() {
         subscribe(XdsType.ENDPOINT, handler.wanted(XdsType.ENDPOINT));
         subscribe(XdsType.ROUTE, handler.wanted(XdsType.ROUTE));
+        subscribe(XdsType.SECRET, handler.wanted(XdsType.SECRET));
         if (handler.wantsVirtualHosts() && !started.contains(XdsType.VIRTUAL_HOST)) {
             subscribeAll(XdsType.VIRTUAL_HOST);
         }

@@ -139,6 +139,7 @@ final class SotwStream implements AdsStream {
     public void updateSubscriptions() {
         subscribe(XdsType.ENDPOINT);
         subscribe(XdsType.ROUTE);
+        subscribe(XdsType.SECRET);
     }
 
     private void subscribe(XdsType type) {

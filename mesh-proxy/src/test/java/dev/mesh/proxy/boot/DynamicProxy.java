@@ -112,7 +112,8 @@ final class DynamicProxy implements AutoCloseable {
                 .build();
     }
 
-    private static <B extends Message.Builder> B json(String text, B into) {
+    /// A resource in YAML.
+    static <B extends Message.Builder> B json(String text, B into) {
         try {
             Object tree = new Load(LoadSettings.builder().build()).loadFromString(text);
             JsonFormat.parser().usingTypeRegistry(EnvoyTypes.REGISTRY).merge(new Gson().toJson(tree), into);

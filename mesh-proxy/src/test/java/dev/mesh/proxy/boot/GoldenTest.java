@@ -37,6 +37,11 @@ class GoldenTest {
 
     private static Loops loops;
 
+    // Secrets come from the control plane too.
+    private static final Bootstrap ASKS = Bootstrap.newBuilder()
+            .setDynamicResources(Bootstrap.DynamicResources.getDefaultInstance())
+            .build();
+
     @BeforeAll
     static void makesCertificates() throws Exception {
         loops = new Loops(1);
@@ -75,7 +80,7 @@ class GoldenTest {
         var resources = (Map<?, ?>) new Load(LoadSettings.builder().build()).loadFromString(text);
         var reasons = new ArrayList<String>();
         int checked = 0;
-        try (var proxy = new ProxyProcess(Bootstrap.getDefaultInstance(), loops)) {
+        try (var proxy = new ProxyProcess(ASKS, loops)) {
             var loader = proxy.loader();
             // What belongs to a later push than the last that ended is checked and kept, not activated.
             loader.commit("first");

@@ -1,22 +1,24 @@
-package dev.mesh.proxy.tls;
+package dev.mesh.api.pem;
 
 import java.io.ByteArrayOutputStream;
 
 /// The few forms of DER (X.690) that keys and requests are written in.
-final class Der {
-    static final int INTEGER = 0x02;
-    static final int BIT_STRING = 0x03;
-    static final int OCTET_STRING = 0x04;
-    static final int SEQUENCE = 0x30;
-    static final int SET = 0x31;
+public final class Der {
+    public static final int INTEGER = 0x02;
+    public static final int BIT_STRING = 0x03;
+    public static final int OCTET_STRING = 0x04;
+    public static final int SEQUENCE = 0x30;
+    public static final int SET = 0x31;
 
     private Der() {}
 
-    static byte[] sequence(byte[]... parts) {
+    /// Parts in a sequence.
+    public static byte[] sequence(byte[]... parts) {
         return tagged(SEQUENCE, parts);
     }
 
-    static byte[] tagged(int tag, byte[]... parts) {
+    /// Parts under a tag, with their length.
+    public static byte[] tagged(int tag, byte[]... parts) {
         var content = new ByteArrayOutputStream();
         for (byte[] part : parts) {
             content.writeBytes(part);

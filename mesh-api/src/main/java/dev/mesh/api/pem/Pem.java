@@ -1,4 +1,4 @@
-package dev.mesh.proxy.tls;
+package dev.mesh.api.pem;
 
 import java.io.ByteArrayInputStream;
 import java.nio.charset.StandardCharsets;
@@ -23,7 +23,7 @@ import javax.crypto.SecretKeyFactory;
 import javax.crypto.spec.PBEKeySpec;
 
 /// Certificates and private keys in PEM (RFC 7468): PKCS #8, encrypted or not, and the older forms of RSA and EC keys.
-final class Pem {
+public final class Pem {
     private static final Pattern BLOCK =
             Pattern.compile("-----BEGIN ([A-Z0-9 ]+)-----([^-]*)-----END \\1-----", Pattern.DOTALL);
     private static final HexFormat HEX = HexFormat.of();
@@ -52,7 +52,8 @@ final class Pem {
     }
 
     /// @return at least one, the first in the text first
-    static List<X509Certificate> certificates(byte[] pem) throws GeneralSecurityException {
+    /// @throws GeneralSecurityException with what is wrong
+    public static List<X509Certificate> certificates(byte[] pem) throws GeneralSecurityException {
         var factory = CertificateFactory.getInstance("X.509");
         var all = new ArrayList<X509Certificate>();
         for (Block block : blocks(pem)) {
@@ -69,7 +70,8 @@ final class Pem {
     }
 
     /// @param password empty = none
-    static PrivateKey privateKey(byte[] pem, char[] password) throws GeneralSecurityException {
+    /// @throws GeneralSecurityException with what is wrong, and never the key
+    public static PrivateKey privateKey(byte[] pem, char[] password) throws GeneralSecurityException {
         for (Block block : blocks(pem)) {
             switch (block.type) {
                 case "PRIVATE KEY" -> {
@@ -133,7 +135,7 @@ final class Pem {
     }
 
     /// @throws InvalidKeyException if the key is not the certificate's
-    static void checkBelongs(PrivateKey key, X509Certificate certificate) throws GeneralSecurityException {
+    public static void checkBelongs(PrivateKey key, X509Certificate certificate) throws GeneralSecurityException {
         String algorithm = key instanceof ECPrivateKey
                 ? "SHA256withECDSA"
                 : key.getAlgorithm().equals("RSA") ? "SHA256withRSA" : "EdDSA";
