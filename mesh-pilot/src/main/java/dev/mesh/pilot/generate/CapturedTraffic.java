@@ -9,7 +9,6 @@ import dev.mesh.pilot.model.ProxyNode;
 import dev.mesh.pilot.model.ServiceInfo;
 import dev.mesh.pilot.model.ServiceInfo.PortInfo;
 import dev.mesh.pilot.model.ServiceInfo.Protocol;
-import dev.mesh.pilot.model.Workload;
 import dev.mesh.pilot.push.SidecarScope;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -100,28 +99,54 @@ final class CapturedTraffic {
             return;
         }
         List<TcpChain> chains = sidecar.chains(service, port);
-        List<String> addresses = service.headless()
-                ? view.push().endpoints(service).stream()
-                        .map(Workload::address)
-                        .distinct()
-                        .toList()
-                : service.singleAddresses();
+        List<Bound> addresses = addresses(service);
         String routes = "";
         if (port.protocol() == Protocol.AUTO && !addresses.isEmpty()) {
             routes = service.host() + ":" + port.number();
             view.routes(routes, List.of(sidecar.host(service, port.number(), List.of("*"))), true);
         }
-        for (String address : addresses) {
+        for (Bound address : addresses) {
             var parts = chains.subList(0, chains.size() - 1).stream()
                     .map(chain -> new RangeChain(List.of(), chain))
                     .toList();
-            listener(address, "", port.number(), false, routes, parts, chains.getLast());
+            listener(address.first(), address.second(), port.number(), false, routes, parts, chains.getLast());
         }
         if (!service.ranges().isEmpty()) {
             chains.forEach(chain -> all.chains.add(new RangeChain(service.ranges(), chain)));
         } else if (addresses.isEmpty() && !service.headless()) {
             withoutAddress(service, port, chains, all);
         }
+    }
+
+    /// The addresses of one listener.
+    ///
+    /// @param second of the other family; empty: none
+    private record Bound(String first, String second) {}
+
+    // Those that the proxy has a family for. A headless Service's pods are called by their own addresses; nobody calls
+    // himself through the proxy. Both addresses of a dual-stack Service are one listener's.
+    private List<Bound> addresses(ServiceInfo service) {
+        if (service.headless()) {
+            return view.push().endpoints(service).stream()
+                    .filter(workload -> !workload.isAt(node.addresses()))
+                    .map(workload -> bound(List.of(workload.address(), workload.otherAddress())))
+                    .distinct()
+                    .toList();
+        }
+        return service.hasShortNames() && service.singleAddresses().size() > 1
+                ? List.of(bound(service.singleAddresses()))
+                : service.singleAddresses().stream()
+                        .map(address -> new Bound(address, ""))
+                        .toList();
+    }
+
+    private Bound bound(List<String> addresses) {
+        var spoken = addresses.stream()
+                .filter(address -> !address.isEmpty() && node.speaks(address))
+                .toList();
+        return spoken.isEmpty()
+                ? new Bound(addresses.getFirst(), "")
+                : new Bound(spoken.getFirst(), spoken.size() > 1 ? spoken.get(1) : "");
     }
 
     // Nothing but the port and what the client says tells that this service is meant.

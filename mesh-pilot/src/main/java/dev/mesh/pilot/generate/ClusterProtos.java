@@ -78,7 +78,9 @@ final class ClusterProtos {
     ///
     /// @param workloads that serve, in order
     /// @param labels of the subset; empty = all
-    record Assignment(String name, PortInfo port, Map<String, String> labels, List<Workload> workloads) {}
+    /// @param near what near endpoints share with the client ([Place#near]); empty: all are alike
+    record Assignment(
+            String name, PortInfo port, Map<String, String> labels, List<Workload> workloads, List<String> near) {}
 
     static Resource outbound(Input in) {
         String name = Names.outbound(in.port().number(), in.subset(), in.host());
@@ -379,19 +381,32 @@ final class ClusterProtos {
         return Resource.of(XdsType.ENDPOINT, in.name(), assignment(in));
     }
 
-    // Workloads of one locality stand together, with the sum of their weights.
+    // What stands together: as near as each other, and in one locality.
+    private record Group(int distance, String locality) implements Comparable<Group> {
+        @Override
+        public int compareTo(Group other) {
+            int near = Integer.compare(distance, other.distance);
+            return near == 0 ? locality.compareTo(other.locality) : near;
+        }
+    }
+
+    // Each group has the sum of its weights. Priorities are without gaps, as Envoy wants them.
     private static ClusterLoadAssignment assignment(Assignment in) {
-        var byLocality = new TreeMap<String, List<Workload>>();
+        var groups = new TreeMap<Group, List<Workload>>();
         for (Workload workload : in.workloads()) {
             if (workload.matches(in.labels())) {
-                byLocality
-                        .computeIfAbsent(workload.locality(), any -> new ArrayList<>())
+                groups.computeIfAbsent(
+                                new Group(Place.of(workload).distance(in.near()), workload.locality()),
+                                any -> new ArrayList<>())
                         .add(workload);
             }
         }
+        var distances = groups.keySet().stream().map(Group::distance).distinct().toList();
         var assignment = ClusterLoadAssignment.newBuilder().setClusterName(in.name());
-        byLocality.forEach((locality, workloads) -> {
+        groups.forEach((of, workloads) -> {
+            String locality = of.locality();
             var group = LocalityLbEndpoints.newBuilder()
+                    .setPriority(distances.indexOf(of.distance()))
                     .setLoadBalancingWeight(UInt32Value.of(Math.max(
                             1,
                             workloads.stream()

@@ -258,11 +258,15 @@ final class SidecarView {
             names.add(service.name() + "." + service.namespace());
             names.add(service.name() + "." + service.namespace() + ".svc");
         }
+        if (service.headless() && service.hasShortNames() && node.intercepts()) {
+            // Its pods have names below its own, and connections go to where the client was going.
+            List.copyOf(names).forEach(name -> names.add("*." + name));
+        }
         service.singleAddresses().forEach(address -> names.add(address.contains(":") ? "[" + address + "]" : address));
         var domains = new ArrayList<String>();
         for (String name : names) {
             domains.add(name);
-            if (!name.startsWith("*")) {
+            if (!name.equals("*") && !service.host().startsWith("*")) {
                 domains.add(name + ":" + port);
             }
         }

@@ -43,6 +43,7 @@ final class ViewBuilder {
     private final List<LeftOut> leftOut = new ArrayList<>();
     private final Set<Finding> findings = new LinkedHashSet<>();
     private final Map<String, Optional<DestinationRules.Merged>> rules = new HashMap<>();
+    private @Nullable Place place;
 
     ViewBuilder(PushContext push, ProxyNode node, ResourceCache cache) {
         this.push = push;
@@ -90,8 +91,8 @@ final class ViewBuilder {
     /// its
     /// address, ready or not.
     void ownPorts(List<String> addresses, OwnPort each) {
-        Predicate<Workload> own = workload ->
-                addresses.contains(workload.address()) && workload.namespace().equals(node.namespace());
+        Predicate<Workload> own =
+                workload -> workload.isAt(addresses) && workload.namespace().equals(node.namespace());
         if (push.workloads().stream().noneMatch(own)) {
             return;
         }
@@ -206,7 +207,20 @@ final class ViewBuilder {
                 labels,
                 serving.stream()
                         .filter(workload -> workload.isEndpointOf(port) && workload.matches(labels))
-                        .toList());
+                        .filter(workload ->
+                                !service.nodeLocal() || workload.node().equals(place().node()))
+                        .map(workload -> workload.reachedBy(node))
+                        .toList(),
+                place().near(service.nearness()));
+    }
+
+    private Place place() {
+        Place known = place;
+        if (known == null) {
+            known = Place.of(push, node);
+            place = known;
+        }
+        return known;
     }
 
     private void secrets(ClientTls tls, @Nullable ResourceRef rule) {

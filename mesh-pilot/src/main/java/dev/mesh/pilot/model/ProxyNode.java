@@ -82,6 +82,12 @@ public record ProxyNode(
         return addresses.getFirst().startsWith("127.") || addresses.getFirst().equals("::1");
     }
 
+    /// Whether it has an address of the family of `address`.
+    public boolean speaks(String address) {
+        boolean six = address.contains(":");
+        return addresses.stream().anyMatch(own -> own.contains(":") == six);
+    }
+
     /// All addresses of the first family that it has: `0.0.0.0`, or `::` if it has no IPv4 address.
     public String anyAddress() {
         return addresses.stream().allMatch(address -> address.contains(":")) ? "::" : "0.0.0.0";

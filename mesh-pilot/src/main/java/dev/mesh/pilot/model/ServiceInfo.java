@@ -17,6 +17,8 @@ import java.util.Set;
 /// @param endpoints written in the object itself
 /// @param exportTo namespaces that see it; empty or `*` = all, `.` = its own
 /// @param headless whether clients call its workloads by their own addresses
+/// @param nearness which of its endpoints a client prefers
+/// @param nodeLocal whether a client uses those of its own node alone
 /// @param subjectAltNames that its certificates are checked for; empty = by the client's own rule
 public record ServiceInfo(
         ResourceRef from,
@@ -30,6 +32,8 @@ public record ServiceInfo(
         List<Workload> endpoints,
         Set<String> exportTo,
         boolean headless,
+        Nearness nearness,
+        boolean nodeLocal,
         List<String> subjectAltNames) {
     public ServiceInfo {
         selector = Map.copyOf(selector);
@@ -38,6 +42,15 @@ public record ServiceInfo(
         endpoints = List.copyOf(endpoints);
         exportTo = Set.copyOf(exportTo);
         subjectAltNames = List.copyOf(subjectAltNames);
+    }
+
+    /// Which endpoints are preferred; others stand in where those cannot carry it all (Istio, TrafficDistribution).
+    public enum Nearness {
+        ANY,
+        /// Of one's own zone, then of one's region.
+        SAME_ZONE,
+        /// Of one's own node, then subzone, zone, region.
+        SAME_NODE
     }
 
     /// How the endpoints are found.

@@ -1,6 +1,7 @@
 package dev.mesh.pilot.model;
 
 import dev.mesh.pilot.model.ServiceInfo.PortInfo;
+import java.util.Collection;
 import java.util.Map;
 
 /// One address that serves.
@@ -10,6 +11,8 @@ import java.util.Map;
 /// @param serviceAccount it runs as; empty = not known
 /// @param health whether it takes requests
 /// @param hasOnlyThesePorts whether a service's port that is not in `ports` is not served here at all
+/// @param node that it runs on; empty = not known, or none
+/// @param otherAddress the same of the other address family; empty = none
 public record Workload(
         String name,
         String namespace,
@@ -20,7 +23,9 @@ public record Workload(
         int weight,
         String serviceAccount,
         Health health,
-        boolean hasOnlyThesePorts) {
+        boolean hasOnlyThesePorts,
+        String node,
+        String otherAddress) {
     public Workload {
         labels = Map.copyOf(labels);
         ports = Map.copyOf(ports);
@@ -35,7 +40,7 @@ public record Workload(
             Map<String, Integer> ports,
             String locality,
             int weight) {
-        this(name, namespace, address, labels, ports, locality, weight, "", Health.HEALTHY, false);
+        this(name, namespace, address, labels, ports, locality, weight, "", Health.HEALTHY, false, "", "");
     }
 
     /// As a Kubernetes EndpointSlice tells it.
@@ -45,6 +50,39 @@ public record Workload(
         DRAINING,
         /// Is not ready.
         UNHEALTHY
+    }
+
+    /// The same, which has an address of the other family as well.
+    public Workload alsoAt(String other) {
+        return at(address, other);
+    }
+
+    /// The same by that address of its two which a client can reach; by its first if it can reach both, or none.
+    public Workload reachedBy(ProxyNode client) {
+        return otherAddress.isEmpty() || client.speaks(address) || !client.speaks(otherAddress)
+                ? this
+                : at(otherAddress, address);
+    }
+
+    private Workload at(String first, String other) {
+        return new Workload(
+                name,
+                namespace,
+                first,
+                labels,
+                ports,
+                locality,
+                weight,
+                serviceAccount,
+                health,
+                hasOnlyThesePorts,
+                node,
+                other);
+    }
+
+    /// Whether it has one of the addresses.
+    public boolean isAt(Collection<String> addresses) {
+        return addresses.contains(address) || (!otherAddress.isEmpty() && addresses.contains(otherAddress));
     }
 
     /// Whether it has every label of the selector.

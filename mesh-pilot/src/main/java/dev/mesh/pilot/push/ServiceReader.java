@@ -6,6 +6,7 @@ import dev.mesh.api.networking.ServiceEntry;
 import dev.mesh.api.networking.WorkloadEntry;
 import dev.mesh.api.object.MeshObject;
 import dev.mesh.pilot.model.ServiceInfo;
+import dev.mesh.pilot.model.ServiceInfo.Nearness;
 import dev.mesh.pilot.model.ServiceInfo.PortInfo;
 import dev.mesh.pilot.model.ServiceInfo.Protocol;
 import dev.mesh.pilot.model.ServiceInfo.Resolution;
@@ -18,6 +19,8 @@ import java.util.Set;
 
 /// Kubernetes Services and ServiceEntries → [ServiceInfo].
 final class ServiceReader {
+    private static final String DISTRIBUTION = "networking.istio.io/traffic-distribution";
+
     private ServiceReader() {}
 
     static ServiceInfo read(MeshObject object, Service spec, List<Finding> findings) {
@@ -49,20 +52,6 @@ final class ServiceReader {
                 addresses.add(address);
             }
         });
-        if (spec.internalTrafficPolicy().equals("Local")) {
-            findings.add(Remarks.remark(
-                    object,
-                    Finding.Code.NOT_HONOURED,
-                    "spec.internalTrafficPolicy",
-                    "Local is not honoured: endpoints of all nodes are used"));
-        }
-        if (!spec.trafficDistribution().isEmpty()) {
-            findings.add(Remarks.remark(
-                    object,
-                    Finding.Code.NOT_HONOURED,
-                    "spec.trafficDistribution",
-                    spec.trafficDistribution() + " is not honoured yet: near and far endpoints are used alike"));
-        }
         return new ServiceInfo(
                 object.ref(),
                 host,
@@ -75,7 +64,29 @@ final class ServiceReader {
                 external ? List.of(at(spec.externalName(), object.ref().namespace())) : List.of(),
                 exportTo(object),
                 spec.clusterIP().equals("None"),
+                nearness(object, spec.trafficDistribution(), findings),
+                spec.internalTrafficPolicy().equals("Local"),
                 List.of());
+    }
+
+    // The field goes before the annotation, which is older and read without regard to case (Istio,
+    // GetTrafficDistribution).
+    private static Nearness nearness(MeshObject object, String field, List<Finding> findings) {
+        String written = field.isEmpty() ? object.metadata().annotations().getOrDefault(DISTRIBUTION, "") : field;
+        return switch (written.toLowerCase(Locale.ROOT)) {
+            case "" -> Nearness.ANY;
+            case "preferclose", "prefersamezone" -> Nearness.SAME_ZONE;
+            case "prefersamenode" -> Nearness.SAME_NODE;
+            default -> {
+                findings.add(Remarks.remark(
+                        object,
+                        Finding.Code.NOT_HONOURED,
+                        field.isEmpty() ? "metadata.annotations[" + DISTRIBUTION + "]" : "spec.trafficDistribution",
+                        written + " is not honoured (expected: PreferSameZone, PreferClose or PreferSameNode): near and"
+                                + " far endpoints are used alike"));
+                yield Nearness.ANY;
+            }
+        };
     }
 
     private static Set<String> exportTo(MeshObject object) {
@@ -96,6 +107,7 @@ final class ServiceReader {
         for (String address : spec.addresses()) {
             addresses.add(address.replaceFirst(address.contains(":") ? "/128$" : "/32$", ""));
         }
+        Nearness nearness = nearness(object, "", findings);
         var services = new ArrayList<ServiceInfo>();
         for (String host : spec.hosts()) {
             var endpoints = new ArrayList<Workload>();
@@ -121,6 +133,8 @@ final class ServiceReader {
                     ports,
                     endpoints,
                     Set.copyOf(spec.exportTo()),
+                    false,
+                    nearness,
                     false,
                     spec.subjectAltNames()));
         }

@@ -111,7 +111,13 @@ public record Workloads(
                 1,
                 pod.spec().serviceAccountName(),
                 pod.isReady() ? Workload.Health.HEALTHY : Workload.Health.UNHEALTHY,
-                false);
+                false,
+                pod.spec().nodeName(),
+                pod.status().podIPs().stream()
+                        .map(Pod.PodIp::ip)
+                        .filter(ip -> !ip.equals(pod.status().podIP()))
+                        .findFirst()
+                        .orElse(""));
     }
 
     private static void slice(
@@ -171,7 +177,9 @@ public record Workloads(
                 1,
                 pod == null ? "" : pod.serviceAccount(),
                 health(endpoint.conditions()),
-                true);
+                true,
+                endpoint.nodeName().isEmpty() && pod != null ? pod.node() : endpoint.nodeName(),
+                "");
     }
 
     // Ready is ready, even when it ends: so it is for Services that publish addresses that are not ready. What ends and
@@ -222,13 +230,37 @@ public record Workloads(
         return serving;
     }
 
-    // A dual-stack Service has every Pod in both families: one is enough, and the first of the Service is the better.
+    // A dual-stack Service has every Pod in both families. It is one endpoint, at the Service's first family, and at
+    // the
+    // other for clients that have that alone.
     private static List<Workload> ofFamily(Map<String, List<Workload>> families, ServiceInfo service) {
         String first = service.addresses().isEmpty()
                 ? "IPv4"
                 : service.addresses().getFirst().contains(":") ? "IPv6" : "IPv4";
         List<Workload> found = families.getOrDefault(first, List.of());
-        return found.isEmpty() ? families.getOrDefault(first.equals("IPv4") ? "IPv6" : "IPv4", List.of()) : found;
+        List<Workload> others = families.getOrDefault(first.equals("IPv4") ? "IPv6" : "IPv4", List.of());
+        if (others.isEmpty() || found.isEmpty()) {
+            return found.isEmpty() ? others : found;
+        }
+        var byName = new HashMap<Twin, String>();
+        others.forEach(other -> byName.putIfAbsent(Twin.of(other), other.address()));
+        var all = new ArrayList<Workload>();
+        for (Workload workload : found) {
+            String other = byName.remove(Twin.of(workload));
+            all.add(other == null ? workload : workload.alsoAt(other));
+        }
+        others.stream()
+                .filter(other -> !other.name().equals(other.address())) // whose addresses somebody wrote: who knows
+                .filter(other -> other.address().equals(byName.get(Twin.of(other))))
+                .forEach(all::add);
+        return all;
+    }
+
+    /// What tells that endpoints of two families are one.
+    private record Twin(String name, Map<String, Integer> ports) {
+        private static Twin of(Workload workload) {
+            return new Twin(workload.name(), workload.ports());
+        }
     }
 
     private static Map<Label, List<Workload>> index(List<Workload> workloads) {
