@@ -4,6 +4,7 @@ import dev.mesh.api.finding.Finding;
 import dev.mesh.api.object.MeshObject;
 import dev.mesh.pilot.generate.ConfigGenerators;
 import dev.mesh.pilot.generate.Names;
+import dev.mesh.pilot.model.MeshDefaults;
 import dev.mesh.pilot.push.Debouncer;
 import dev.mesh.pilot.push.PushContext;
 import dev.mesh.pilot.push.PushRequest;
@@ -48,7 +49,7 @@ public final class Pilot implements AutoCloseable {
             Thread.ofPlatform().name("snapshots").daemon(true).factory());
     private final Debouncer debouncer =
             new Debouncer(snapshotThread, () -> System.nanoTime() / 1_000_000, this::snapshot);
-    private final Snapshots snapshots = new Snapshots();
+    private final Snapshots snapshots;
     private final AtomicLong oldestChange = new AtomicLong();
     private final AdsService ads;
     private final ProxySessions sessions = new ProxySessions(this::newest);
@@ -60,9 +61,19 @@ public final class Pilot implements AutoCloseable {
     private volatile boolean serving;
     private volatile AutoCloseable further = () -> {};
 
+    /// Of a local mesh.
+    ///
     /// @param from where configuration comes from
     /// @param xdsPort on loopback, 0 = any
     public Pilot(Source.Factory from, int xdsPort) throws IOException {
+        this(from, xdsPort, MeshDefaults.LOCAL);
+    }
+
+    /// @param from where configuration comes from
+    /// @param xdsPort on loopback, 0 = any
+    /// @param defaults where the settings of the mesh say nothing
+    public Pilot(Source.Factory from, int xdsPort, MeshDefaults defaults) throws IOException {
+        snapshots = new Snapshots(defaults);
         ads = new AdsService(new ConfigGenerators(), () -> newest, pushes);
         source = from.open(registry, this::changed);
         server = NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), xdsPort))

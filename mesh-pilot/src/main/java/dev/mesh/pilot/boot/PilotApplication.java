@@ -9,6 +9,7 @@ import dev.mesh.pilot.admin.Mesh;
 import dev.mesh.pilot.folder.FolderSource;
 import dev.mesh.pilot.kube.KubeOptions;
 import dev.mesh.pilot.kube.KubeSource;
+import dev.mesh.pilot.model.MeshDefaults;
 import dev.mesh.pilot.push.PushContext;
 import dev.mesh.pilot.serve.AdsService;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -76,7 +77,8 @@ public class PilotApplication {
                 (registry, onChange) -> cluster == null
                         ? new FolderSource(java.util.Objects.requireNonNull(folder), registry, onChange)
                         : new KubeSource(cluster, registry, onChange),
-                properties.xdsPort());
+                properties.xdsPort(),
+                cluster == null ? MeshDefaults.LOCAL : MeshDefaults.ofCluster(cluster.namespace()));
         if (cluster == null) {
             serve(pilot, properties);
         } else {

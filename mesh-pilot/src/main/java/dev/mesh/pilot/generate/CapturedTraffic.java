@@ -65,7 +65,7 @@ final class CapturedTraffic {
         boolean transparent = node.interception() == ProxyNode.Interception.TPROXY;
         view.add(view.cache()
                 .get(
-                        new ListenerProtos.VirtualOutbound(any, anyExtra, transparent, unknown),
+                        new ListenerProtos.VirtualOutbound(any, anyExtra, transparent, unknown, view.log()),
                         ListenerProtos::virtualOutbound));
         for (ServiceInfo service : scope.services().values()) {
             if (!view.isReachable(service)) {
@@ -189,7 +189,14 @@ final class CapturedTraffic {
             view.add(view.cache()
                     .get(
                             new OutboundCaptured(
-                                    address, extra, port, bound, routes, chains, rest == null ? unknown : rest),
+                                    address,
+                                    extra,
+                                    port,
+                                    bound,
+                                    routes,
+                                    chains,
+                                    rest == null ? unknown : rest,
+                                    view.log()),
                             ListenerProtos::outboundCaptured));
         }
     }
@@ -242,7 +249,8 @@ final class CapturedTraffic {
                                 any,
                                 anyExtra,
                                 node.interception() == ProxyNode.Interception.TPROXY,
-                                List.copyOf(ports.values())),
+                                List.copyOf(ports.values()),
+                                view.log()),
                         ListenerProtos::virtualInbound));
     }
 

@@ -125,7 +125,8 @@ final class GatewayView {
 
     private void http(Bind bind, List<Server> servers) {
         String routes = "http." + bind.port() + suffix(bind);
-        view.add(view.cache().get(new ListenerProtos.GatewayHttp(place(bind), routes), ListenerProtos::gatewayHttp));
+        view.add(view.cache()
+                .get(new ListenerProtos.GatewayHttp(place(bind), routes, view.log()), ListenerProtos::gatewayHttp));
         view.routes(routes, hosts(servers), true);
     }
 
@@ -156,7 +157,8 @@ final class GatewayView {
             }
         }
         if (!chains.isEmpty()) {
-            view.add(view.cache().get(new ListenerProtos.GatewayTls(place(bind), chains), ListenerProtos::gatewayTls));
+            view.add(view.cache()
+                    .get(new ListenerProtos.GatewayTls(place(bind), chains, view.log()), ListenerProtos::gatewayTls));
         }
     }
 
@@ -184,7 +186,7 @@ final class GatewayView {
             if (chain.isPresent() && !chain.get().targets().isEmpty()) {
                 view.add(view.cache()
                         .get(
-                                new ListenerProtos.OutboundTcp(place(bind), List.of(chain.get())),
+                                new ListenerProtos.OutboundTcp(place(bind), List.of(chain.get()), view.log()),
                                 ListenerProtos::outboundTcp));
                 return;
             }

@@ -2,6 +2,7 @@ package dev.mesh.pilot.generate;
 
 import com.google.protobuf.BoolValue;
 import com.google.protobuf.Duration;
+import com.google.protobuf.Message;
 import com.google.protobuf.UInt32Value;
 import dev.mesh.api.finding.ResourceRef;
 import dev.mesh.api.networking.ServerTls;
@@ -23,6 +24,8 @@ import io.envoyproxy.envoy.config.listener.v3.Listener;
 import io.envoyproxy.envoy.config.listener.v3.ListenerFilter;
 import io.envoyproxy.envoy.config.listener.v3.ListenerFilterChainMatchPredicate;
 import io.envoyproxy.envoy.config.route.v3.RouteConfiguration;
+import io.envoyproxy.envoy.extensions.access_loggers.file.v3.FileAccessLog;
+import io.envoyproxy.envoy.extensions.access_loggers.stream.v3.StderrAccessLog;
 import io.envoyproxy.envoy.extensions.access_loggers.stream.v3.StdoutAccessLog;
 import io.envoyproxy.envoy.extensions.filters.http.fault.v3.HTTPFault;
 import io.envoyproxy.envoy.extensions.filters.listener.http_inspector.v3.HttpInspector;
@@ -36,7 +39,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// Listeners. Static and pure.
+/// Listeners. Static and pure. What each is made of includes `log`, the file of its access log; empty: none.
 final class ListenerProtos {
     // How long the first bytes of a connection are waited for where they tell what it carries.
     private static final Duration DETECTION =
@@ -64,11 +67,11 @@ final class ListenerProtos {
     }
 
     /// A sidecar's way out for one HTTP port.
-    record OutboundHttp(String address, int port) {}
+    record OutboundHttp(String address, int port, String log) {}
 
     static Resource outboundHttp(OutboundHttp in) {
         String name = in.address() + "_" + in.port();
-        var manager = manager("outbound_" + name).setRds(rds(Integer.toString(in.port())));
+        var manager = manager("outbound_" + name, in.log()).setRds(rds(Integer.toString(in.port())));
         return listener(name, in.address(), in.port(), TrafficDirection.OUTBOUND, manager.build());
     }
 
@@ -84,7 +87,7 @@ final class ListenerProtos {
             String rule) {}
 
     /// The way out to one TCP service, or a gateway's TCP port.
-    record OutboundTcp(Place place, List<TcpChain> chains) {}
+    record OutboundTcp(Place place, List<TcpChain> chains, String log) {}
 
     static Resource outboundTcp(OutboundTcp in) {
         var listener = base(in.place());
@@ -92,7 +95,7 @@ final class ListenerProtos {
             listener.addListenerFilters(tlsInspector());
         }
         for (TcpChain chain : in.chains()) {
-            var built = tcpChain(chain);
+            var built = tcpChain(chain, in.log());
             if (!chain.serverNames().isEmpty()) {
                 built.setFilterChainMatch(FilterChainMatch.newBuilder().addAllServerNames(chain.serverNames()));
             }
@@ -117,7 +120,8 @@ final class ListenerProtos {
             boolean bound,
             String routes,
             List<RangeChain> chains,
-            TcpChain rest) {}
+            TcpChain rest,
+            String log) {}
 
     /// Connections to ranges of addresses.
     ///
@@ -137,7 +141,7 @@ final class ListenerProtos {
                     .addAllServerNames(ranged.chain().serverNames());
             names |= match.getServerNamesCount() > 0;
             ranged.ranges().forEach(range -> match.addPrefixRanges(cidr(range)));
-            listener.addFilterChains(tcpChain(ranged.chain()).setFilterChainMatch(match));
+            listener.addFilterChains(tcpChain(ranged.chain(), in.log()).setFilterChainMatch(match));
         }
         if (in.routes().isEmpty()) {
             if (names) {
@@ -145,12 +149,15 @@ final class ListenerProtos {
             }
         } else {
             listener.addFilterChains(
-                    chain(manager("outbound_" + name).setRds(rds(in.routes())).build()).toBuilder()
+                    chain(manager("outbound_" + name, in.log())
+                                    .setRds(rds(in.routes()))
+                                    .build())
+                            .toBuilder()
                             .setName("http")
                             .setFilterChainMatch(plaintextHttp()));
             inspect(listener.addListenerFilters(tlsInspector()).addListenerFilters(httpInspector()));
         }
-        var rest = tcpChain(in.rest());
+        var rest = tcpChain(in.rest(), in.log());
         if (listener.getFilterChainsCount() == 0) {
             listener.addFilterChains(rest);
         } else {
@@ -159,8 +166,8 @@ final class ListenerProtos {
         return Resource.of(XdsType.LISTENER, name, listener.build());
     }
 
-    private static FilterChain.Builder tcpChain(TcpChain from) {
-        var chain = FilterChain.newBuilder().addFilters(tcpProxy(from.targets()));
+    private static FilterChain.Builder tcpChain(TcpChain from, String log) {
+        var chain = FilterChain.newBuilder().addFilters(tcpProxy(from.targets(), log));
         if (from.from() != null) {
             chain.setMetadata(RouteProtos.provenance(from.from(), from.rule()));
         }
@@ -198,7 +205,7 @@ final class ListenerProtos {
 
     /// Where all outbound traffic comes in; it is handed over to the listener of its destination. What no listener is
     /// for goes to `rest`, and what was meant for this listener itself goes nowhere.
-    record VirtualOutbound(String address, String extra, boolean transparent, TcpChain rest) {}
+    record VirtualOutbound(String address, String extra, boolean transparent, TcpChain rest, String log) {}
 
     static final int OUTBOUND_PORT = 15001;
     static final int INBOUND_PORT = 15006;
@@ -207,8 +214,8 @@ final class ListenerProtos {
         String name = "virtualOutbound";
         var listener = base(name, in.address(), OUTBOUND_PORT, TrafficDirection.OUTBOUND)
                 .setUseOriginalDst(BoolValue.of(true))
-                .addFilterChains(blackHole(name, OUTBOUND_PORT))
-                .addFilterChains(tcpChain(in.rest()).setName(name + "-catchall-tcp"));
+                .addFilterChains(blackHole(name, OUTBOUND_PORT, in.log()))
+                .addFilterChains(tcpChain(in.rest(), in.log()).setName(name + "-catchall-tcp"));
         if (in.transparent()) {
             listener.setTransparent(BoolValue.of(true));
         }
@@ -216,17 +223,17 @@ final class ListenerProtos {
         return Resource.of(XdsType.LISTENER, name, listener.build());
     }
 
-    private static FilterChain.Builder blackHole(String name, int port) {
+    private static FilterChain.Builder blackHole(String name, int port, String log) {
         return FilterChain.newBuilder()
                 .setName(name + "-blackhole")
                 .setFilterChainMatch(FilterChainMatch.newBuilder().setDestinationPort(UInt32Value.of(port)))
-                .addFilters(tcpProxy(List.of(new RouteProtos.Target(Names.BLACK_HOLE, 1, null, null))));
+                .addFilters(tcpProxy(List.of(new RouteProtos.Target(Names.BLACK_HOLE, 1, null, null)), log));
     }
 
     /// Where all inbound traffic comes in.
     ///
     /// @param ports ascending
-    record VirtualInbound(String address, String extra, boolean transparent, List<InboundPort> ports) {}
+    record VirtualInbound(String address, String extra, boolean transparent, List<InboundPort> ports, String log) {}
 
     /// A port of the workload.
     ///
@@ -240,7 +247,7 @@ final class ListenerProtos {
                 .addListenerFilters(ListenerFilter.newBuilder()
                         .setName("envoy.filters.listener.original_dst")
                         .setTypedConfig(Resource.pack(OriginalDst.getDefaultInstance())))
-                .addFilterChains(blackHole(name, INBOUND_PORT));
+                .addFilterChains(blackHole(name, INBOUND_PORT, in.log()));
         if (in.transparent()) {
             listener.setTransparent(BoolValue.of(true));
         }
@@ -251,7 +258,7 @@ final class ListenerProtos {
             if (port.protocol().isHttp()) {
                 var match = port.protocol() == Protocol.AUTO ? plaintextHttp() : FilterChainMatch.newBuilder();
                 listener.addFilterChains(
-                        chain(manager("inbound_" + at)
+                        chain(manager("inbound_" + at, in.log())
                                         .setRouteConfig(port.routes())
                                         .build())
                                 .toBuilder()
@@ -266,7 +273,8 @@ final class ListenerProtos {
                         .setName(at)
                         .setFilterChainMatch(
                                 FilterChainMatch.newBuilder().setDestinationPort(UInt32Value.of(port.port())))
-                        .addFilters(tcpProxy(List.of(new RouteProtos.Target(port.cluster(), 1, null, null)))));
+                        .addFilters(
+                                tcpProxy(List.of(new RouteProtos.Target(port.cluster(), 1, null, null)), in.log())));
             }
         }
         if (!sniffed.isEmpty()) {
@@ -276,7 +284,8 @@ final class ListenerProtos {
         }
         listener.setDefaultFilterChain(FilterChain.newBuilder()
                 .setName(name)
-                .addFilters(tcpProxy(List.of(new RouteProtos.Target(Names.INBOUND_PASSTHROUGH, 1, null, null)))));
+                .addFilters(
+                        tcpProxy(List.of(new RouteProtos.Target(Names.INBOUND_PASSTHROUGH, 1, null, null)), in.log())));
         return Resource.of(XdsType.LISTENER, name, listener.build());
     }
 
@@ -300,7 +309,7 @@ final class ListenerProtos {
     }
 
     /// A gateway's port with TLS.
-    record GatewayTls(Place place, List<TlsChain> chains) {}
+    record GatewayTls(Place place, List<TlsChain> chains, String log) {}
 
     /// @param serverNames empty: all others
     /// @param tls that is ended here; null: passed on
@@ -318,7 +327,9 @@ final class ListenerProtos {
                 .addListenerFilters(tlsInspector())
                 .setPerConnectionBufferLimitBytes(UInt32Value.of(32768));
         for (TlsChain chain : in.chains()) {
-            var built = chain.tcp() == null ? chain(edge(name, chain.routes())).toBuilder() : tcpChain(chain.tcp());
+            var built = chain.tcp() == null
+                    ? chain(edge(name, chain.routes(), in.log())).toBuilder()
+                    : tcpChain(chain.tcp(), in.log());
             if (chain.tls() != null) {
                 built.setTransportSocket(
                         TlsProtos.downstream(chain.tls(), !chain.routes().isEmpty()));
@@ -350,22 +361,23 @@ final class ListenerProtos {
     }
 
     /// A sidecar's way in.
-    static Resource inboundHttp(String address, int port, RouteConfiguration routes) {
+    static Resource inboundHttp(String address, int port, RouteConfiguration routes, String log) {
         String name = "inbound_" + address + "_" + port;
         return listener(
                 name,
                 address,
                 port,
                 TrafficDirection.INBOUND,
-                manager(name).setRouteConfig(routes).build());
+                manager(name, log).setRouteConfig(routes).build());
     }
 
-    static Resource inboundTcp(String address, int port) {
-        return tcp("inbound_" + address + "_" + port, address, port, TrafficDirection.INBOUND, Names.inbound(port));
+    static Resource inboundTcp(String address, int port, String log) {
+        return tcp(
+                "inbound_" + address + "_" + port, address, port, TrafficDirection.INBOUND, Names.inbound(port), log);
     }
 
     /// A gateway's HTTP port.
-    record GatewayHttp(Place place, String routes) {}
+    record GatewayHttp(Place place, String routes, String log) {}
 
     static Resource gatewayHttp(GatewayHttp in) {
         String name = in.place().name();
@@ -374,13 +386,13 @@ final class ListenerProtos {
                 name,
                 base(in.place())
                         .setPerConnectionBufferLimitBytes(UInt32Value.of(32768))
-                        .addFilterChains(chain(edge(name, in.routes())))
+                        .addFilterChains(chain(edge(name, in.routes(), in.log())))
                         .build());
     }
 
     // Hardened as Envoy's documentation on edge proxies asks.
-    private static HttpConnectionManager edge(String name, String routes) {
-        return manager("outbound_" + name)
+    private static HttpConnectionManager edge(String name, String routes, String log) {
+        return manager("outbound_" + name, log)
                 .setRds(rds(routes))
                 .setUseRemoteAddress(BoolValue.of(true))
                 .setMergeSlashes(true)
@@ -420,8 +432,8 @@ final class ListenerProtos {
                 .build();
     }
 
-    private static Filter tcpProxy(List<RouteProtos.Target> targets) {
-        var proxy = TcpProxy.newBuilder().addAccessLog(accessLog());
+    private static Filter tcpProxy(List<RouteProtos.Target> targets, String log) {
+        var proxy = TcpProxy.newBuilder().addAllAccessLog(accessLog(log));
         if (targets.size() == 1) {
             proxy.setStatPrefix(targets.getFirst().cluster())
                     .setCluster(targets.getFirst().cluster());
@@ -438,21 +450,32 @@ final class ListenerProtos {
                 .build();
     }
 
-    private static HttpConnectionManager.Builder manager(String statPrefix) {
+    private static HttpConnectionManager.Builder manager(String statPrefix, String log) {
         return HttpConnectionManager.newBuilder()
                 .setStatPrefix(statPrefix)
                 .setNormalizePath(BoolValue.of(true))
                 .setServerName("istio-envoy")
-                .addAccessLog(accessLog())
+                .addAllAccessLog(accessLog(log))
                 .addUpgradeConfigs(
                         HttpConnectionManager.UpgradeConfig.newBuilder().setUpgradeType("websocket"))
                 .addAllHttpFilters(FilterProtos.chain());
     }
 
-    private static AccessLog accessLog() {
+    private static List<AccessLog> accessLog(String file) {
+        return switch (file) {
+            case "" -> List.of();
+            case "/dev/stdout" -> List.of(accessLog("stdout", StdoutAccessLog.getDefaultInstance()));
+            case "/dev/stderr" -> List.of(accessLog("stderr", StderrAccessLog.getDefaultInstance()));
+            default ->
+                List.of(accessLog(
+                        "file", FileAccessLog.newBuilder().setPath(file).build()));
+        };
+    }
+
+    private static AccessLog accessLog(String name, Message logger) {
         return AccessLog.newBuilder()
-                .setName("envoy.access_loggers.stdout")
-                .setTypedConfig(Resource.pack(StdoutAccessLog.getDefaultInstance()))
+                .setName("envoy.access_loggers." + name)
+                .setTypedConfig(Resource.pack(logger))
                 .build();
     }
 
@@ -483,13 +506,14 @@ final class ListenerProtos {
                         .build());
     }
 
-    private static Resource tcp(String name, String address, int port, TrafficDirection direction, String cluster) {
+    private static Resource tcp(
+            String name, String address, int port, TrafficDirection direction, String cluster, String log) {
         return Resource.of(
                 XdsType.LISTENER,
                 name,
                 base(name, address, port, direction)
                         .addFilterChains(FilterChain.newBuilder()
-                                .addFilters(tcpProxy(List.of(new RouteProtos.Target(cluster, 1, null, null)))))
+                                .addFilters(tcpProxy(List.of(new RouteProtos.Target(cluster, 1, null, null)), log)))
                         .build());
     }
 }

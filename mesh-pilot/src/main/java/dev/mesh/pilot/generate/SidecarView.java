@@ -62,7 +62,8 @@ final class SidecarView {
                         .filter(port -> port.protocol().isHttp())
                         .forEach(port -> httpPorts.add(port.number())));
         for (int port : httpPorts) {
-            view.add(view.cache().get(new ListenerProtos.OutboundHttp(address, port), ListenerProtos::outboundHttp));
+            view.add(view.cache()
+                    .get(new ListenerProtos.OutboundHttp(address, port, view.log()), ListenerProtos::outboundHttp));
             view.routes(Integer.toString(port), hosts(port), true);
         }
         scope.services().values().stream()
@@ -91,7 +92,7 @@ final class SidecarView {
         return view.cache()
                 .get(
                         new ListenerProtos.OutboundTcp(
-                                new ListenerProtos.Place(address, port.number()), chains(service, port)),
+                                new ListenerProtos.Place(address, port.number()), chains(service, port), view.log()),
                         ListenerProtos::outboundTcp);
     }
 
@@ -351,9 +352,9 @@ final class SidecarView {
         view.add(view.cache()
                 .get(new ClusterProtos.Inbound(port, host, application, protocol, List.of()), ClusterProtos::inbound));
         if (protocol.isHttp()) {
-            view.add(ListenerProtos.inboundHttp(address, port, inboundRoutes(port, from)));
+            view.add(ListenerProtos.inboundHttp(address, port, inboundRoutes(port, from), view.log()));
         } else {
-            view.add(ListenerProtos.inboundTcp(address, port));
+            view.add(ListenerProtos.inboundTcp(address, port, view.log()));
         }
     }
 

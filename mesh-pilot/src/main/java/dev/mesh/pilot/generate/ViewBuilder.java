@@ -55,6 +55,11 @@ final class ViewBuilder {
         return push;
     }
 
+    /// Where the proxy writes its access log; empty: nowhere.
+    String log() {
+        return push.accessLogFile();
+    }
+
     ProxyNode node() {
         return node;
     }

@@ -17,12 +17,17 @@ import org.jspecify.annotations.Nullable;
 public final class DestinationRules {
     private final Map<String, Map<String, List<PushContext.Rule<DestinationRule>>>> byNamespace;
 
-    private DestinationRules(Map<String, Map<String, List<PushContext.Rule<DestinationRule>>>> byNamespace) {
+    private final String rootNamespace;
+
+    private DestinationRules(
+            Map<String, Map<String, List<PushContext.Rule<DestinationRule>>>> byNamespace, String rootNamespace) {
         this.byNamespace = byNamespace;
+        this.rootNamespace = rootNamespace;
     }
 
     /// @param rules oldest first
-    public static DestinationRules of(List<PushContext.Rule<DestinationRule>> rules) {
+    /// @param rootNamespace whose rules hold where neither the client's namespace nor the service's has one
+    public static DestinationRules of(List<PushContext.Rule<DestinationRule>> rules, String rootNamespace) {
         var byNamespace = new LinkedHashMap<String, Map<String, List<PushContext.Rule<DestinationRule>>>>();
         for (var rule : rules) {
             byNamespace
@@ -31,7 +36,7 @@ public final class DestinationRules {
                             PushContext.qualify(rule.spec().host(), rule.namespace()), any -> new ArrayList<>())
                     .add(rule);
         }
-        return new DestinationRules(byNamespace);
+        return new DestinationRules(byNamespace, rootNamespace);
     }
 
     /// The rule that a client uses.
@@ -53,7 +58,7 @@ public final class DestinationRules {
         if (beside != null) {
             return beside;
         }
-        return in(PushContext.ROOT_NAMESPACE, host, clientNamespace, labels);
+        return in(rootNamespace, host, clientNamespace, labels);
     }
 
     private @Nullable Merged in(String namespace, String host, String clientNamespace, Map<String, String> labels) {

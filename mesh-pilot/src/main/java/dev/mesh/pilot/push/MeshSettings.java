@@ -4,6 +4,7 @@ import dev.mesh.api.finding.Finding;
 import dev.mesh.api.k8s.Namespace;
 import dev.mesh.api.meshconfig.MeshConfig;
 import dev.mesh.api.object.MeshObject;
+import dev.mesh.pilot.model.MeshDefaults;
 import java.lang.reflect.RecordComponent;
 import java.util.Collection;
 import java.util.HashMap;
@@ -15,9 +16,20 @@ import org.jspecify.annotations.Nullable;
 /// What the settings of the mesh mean for its objects. Pure.
 final class MeshSettings {
     private static final Set<String> HONOURED = Set.of(
-            "outboundTrafficPolicy", "discoverySelectors", "defaultConfig", "trustDomain", "enablePrometheusMerge");
+            "outboundTrafficPolicy",
+            "discoverySelectors",
+            "defaultConfig",
+            "trustDomain",
+            "enablePrometheusMerge",
+            "rootNamespace",
+            "accessLogFile");
 
     private MeshSettings() {}
+
+    static String rootNamespace(@Nullable MeshConfig mesh, MeshDefaults defaults) {
+        String written = mesh == null ? null : mesh.rootNamespace();
+        return written == null || written.isEmpty() ? defaults.rootNamespace() : written;
+    }
 
     /// The objects of the namespaces that the mesh discovers; those without a namespace always.
     static Collection<MeshObject> discovered(Collection<MeshObject> objects) {
@@ -48,7 +60,7 @@ final class MeshSettings {
     static void remark(MeshObject object, MeshConfig settings, List<Finding> findings) {
         for (RecordComponent component : MeshConfig.class.getRecordComponents()) {
             String name = component.getName();
-            if (!HONOURED.contains(name) && says(name, value(component, settings))) {
+            if (!HONOURED.contains(name) && value(component, settings) != null) {
                 findings.add(Remarks.remark(
                         object, Finding.Code.NOT_HONOURED, name, "is not honoured yet, and has no effect"));
             }
@@ -61,15 +73,6 @@ final class MeshSettings {
                     "outboundTrafficPolicy.mode",
                     "ALLOW_ANY_DYNAMIC_DNS is not honoured yet: taken for ALLOW_ANY"));
         }
-    }
-
-    private static boolean says(String name, @Nullable Object value) {
-        return switch (name) {
-            // What these say is what is done.
-            case "accessLogFile" -> value != null && !value.equals("/dev/stdout");
-            case "rootNamespace" -> value != null && !value.equals(PushContext.ROOT_NAMESPACE);
-            default -> value != null;
-        };
     }
 
     private static @Nullable Object value(RecordComponent component, MeshConfig settings) {

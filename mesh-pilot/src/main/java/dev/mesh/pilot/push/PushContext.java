@@ -6,6 +6,7 @@ import dev.mesh.api.networking.Gateway;
 import dev.mesh.api.networking.Sidecar;
 import dev.mesh.api.networking.VirtualService;
 import dev.mesh.api.object.MeshObject;
+import dev.mesh.pilot.model.MeshDefaults;
 import dev.mesh.pilot.model.ServiceInfo;
 import dev.mesh.pilot.model.Workload;
 import java.util.ArrayList;
@@ -26,6 +27,7 @@ import org.jspecify.annotations.Nullable;
 /// @param sidecars oldest first
 /// @param credentials what Secrets hold
 /// @param mesh settings of the whole mesh; null = all defaults
+/// @param defaults where they say nothing
 /// @param findings about objects as they stand together
 public record PushContext(
         long revision,
@@ -38,6 +40,7 @@ public record PushContext(
         List<Rule<Sidecar>> sidecars,
         Credentials credentials,
         @Nullable MeshConfig mesh,
+        MeshDefaults defaults,
         List<Finding> findings) {
 
     /// An object with its spec.
@@ -52,7 +55,14 @@ public record PushContext(
     }
 
     /// Namespace whose objects hold for all others where those say nothing.
-    public static final String ROOT_NAMESPACE = "istio-system";
+    public String rootNamespace() {
+        return MeshSettings.rootNamespace(mesh, defaults);
+    }
+
+    /// Where proxies write their access logs: `/dev/stdout`, `/dev/stderr` or a file; empty: nowhere.
+    public String accessLogFile() {
+        return mesh == null || mesh.accessLogFile() == null ? defaults.accessLogFile() : mesh.accessLogFile();
+    }
 
     /// The workloads that serve, in order; those written in the service itself if it says so.
     public List<Workload> endpoints(ServiceInfo service) {
@@ -84,6 +94,7 @@ public record PushContext(
                 sidecars,
                 credentials,
                 mesh,
+                defaults,
                 remarks);
     }
 

@@ -11,6 +11,7 @@ import dev.mesh.api.networking.Sidecar;
 import dev.mesh.api.networking.VirtualService;
 import dev.mesh.api.networking.WorkloadEntry;
 import dev.mesh.api.object.MeshObject;
+import dev.mesh.pilot.model.MeshDefaults;
 import dev.mesh.pilot.model.ServiceInfo;
 import dev.mesh.pilot.model.Workload;
 import java.util.ArrayList;
@@ -31,11 +32,23 @@ public final class PushContextBuilder {
     private final List<Finding> findings = new ArrayList<>();
     private @Nullable MeshConfig mesh;
 
-    private PushContextBuilder() {}
+    private final MeshDefaults defaults;
 
+    private PushContextBuilder(MeshDefaults defaults) {
+        this.defaults = defaults;
+    }
+
+    /// Of a local mesh.
+    ///
     /// @param objects in the order of their source; where both have one, `creationTimestamp` goes before it
     public static PushContext build(long revision, Collection<MeshObject> objects) {
-        var builder = new PushContextBuilder();
+        return build(revision, objects, MeshDefaults.LOCAL);
+    }
+
+    /// @param objects in the order of their source; where both have one, `creationTimestamp` goes before it
+    /// @param defaults where the settings of the mesh say nothing
+    public static PushContext build(long revision, Collection<MeshObject> objects, MeshDefaults defaults) {
+        var builder = new PushContextBuilder(defaults);
         objects.stream().sorted(OLDEST_FIRST).forEach(builder::add);
         return builder.context(
                 revision, Workloads.of(objects.stream().sorted(OLDEST_FIRST).toList()));
@@ -52,11 +65,12 @@ public final class PushContextBuilder {
                 workloads,
                 workloads.serving(services.values()),
                 resolved,
-                DestinationRules.of(destinationRules),
+                DestinationRules.of(destinationRules, MeshSettings.rootNamespace(mesh, defaults)),
                 List.copyOf(gateways),
                 List.copyOf(sidecars),
                 Credentials.of(secrets),
                 mesh,
+                defaults,
                 List.of());
         findings.addAll(Remarks.on(context, destinationRules));
         findings.addAll(workloads.findings());
@@ -71,6 +85,7 @@ public final class PushContextBuilder {
                 context.sidecars(),
                 context.credentials(),
                 mesh,
+                defaults,
                 List.copyOf(findings));
     }
 

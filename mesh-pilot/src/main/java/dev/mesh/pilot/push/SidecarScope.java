@@ -14,11 +14,13 @@ import org.jspecify.annotations.Nullable;
 
 /// What one sidecar may see: everything exported to its namespace, narrowed by the Sidecar that is for it.
 ///
+/// @param namespace of the sidecar
 /// @param services by host
 /// @param virtualServices oldest first
 /// @param rule the Sidecar; null if none is for the workload
 /// @param registryOnly whether hosts that the registry does not know are refused
 public record SidecarScope(
+        String namespace,
         SortedMap<String, ServiceInfo> services,
         List<PushContext.Rule<VirtualService>> virtualServices,
         PushContext.@Nullable Rule<Sidecar> rule,
@@ -31,7 +33,7 @@ public record SidecarScope(
         var virtualServices = new ArrayList<PushContext.Rule<VirtualService>>();
         for (ServiceInfo service : push.services().values()) {
             if (service.isVisibleTo(node.namespace())
-                    && (rule == null || imports(rule, service.namespace(), Set.of(service.host())))) {
+                    && (rule == null || imports(rule, node.namespace(), service.namespace(), Set.of(service.host())))) {
                 services.put(service.host(), service);
             }
         }
@@ -41,7 +43,7 @@ public record SidecarScope(
             }
             var hosts = new LinkedHashSet<String>();
             candidate.spec().hosts().forEach(host -> hosts.add(PushContext.qualify(host, candidate.namespace())));
-            if (rule == null || imports(rule, candidate.namespace(), hosts)) {
+            if (rule == null || imports(rule, node.namespace(), candidate.namespace(), hosts)) {
                 virtualServices.add(candidate);
             }
         }
@@ -50,6 +52,7 @@ public record SidecarScope(
         }
         var policy = rule == null ? null : rule.spec().outboundTrafficPolicy();
         return new SidecarScope(
+                node.namespace(),
                 services,
                 List.copyOf(virtualServices),
                 rule,
@@ -83,12 +86,12 @@ public record SidecarScope(
         }
         for (var egress : rule.spec().egress()) {
             if (egress.port() != null && egress.port().number() == port) {
-                return matches(egress, rule.namespace(), service.namespace(), Set.of(service.host()));
+                return matches(egress, namespace, service.namespace(), Set.of(service.host()));
             }
         }
         return rule.spec().egress().stream()
                 .anyMatch(egress -> egress.port() == null
-                        && matches(egress, rule.namespace(), service.namespace(), Set.of(service.host())));
+                        && matches(egress, namespace, service.namespace(), Set.of(service.host())));
     }
 
     /// The egress listener that is for this port alone; null if none is.
@@ -113,28 +116,27 @@ public record SidecarScope(
                 }
             } else if (own) {
                 whole = whole == null ? candidate : whole;
-            } else if (selector == null && candidate.namespace().equals(PushContext.ROOT_NAMESPACE)) {
+            } else if (selector == null && candidate.namespace().equals(push.rootNamespace())) {
                 root = root == null ? candidate : root;
             }
         }
         return whole == null ? root : whole;
     }
 
-    private static boolean imports(PushContext.Rule<Sidecar> rule, String namespace, Set<String> hosts) {
+    private static boolean imports(PushContext.Rule<Sidecar> rule, String own, String namespace, Set<String> hosts) {
         return rule.spec().egress().isEmpty()
-                || rule.spec().egress().stream()
-                        .anyMatch(egress -> matches(egress, rule.namespace(), namespace, hosts));
+                || rule.spec().egress().stream().anyMatch(egress -> matches(egress, own, namespace, hosts));
     }
 
-    private static boolean matches(
-            Sidecar.EgressListener egress, String sidecarNamespace, String namespace, Set<String> hosts) {
+    // `.` is where the workload is, also in a Sidecar of the root namespace.
+    private static boolean matches(Sidecar.EgressListener egress, String own, String namespace, Set<String> hosts) {
         for (String written : egress.hosts()) {
             int slash = written.indexOf('/');
             String of = slash < 0 ? "*" : written.substring(0, slash);
             String pattern = written.substring(slash + 1);
             boolean there = switch (of) {
                 case "*" -> true;
-                case "." -> namespace.equals(sidecarNamespace);
+                case "." -> namespace.equals(own);
                 case "~" -> false;
                 default -> namespace.equals(of);
             };

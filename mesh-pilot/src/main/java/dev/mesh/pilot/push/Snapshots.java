@@ -1,6 +1,7 @@
 package dev.mesh.pilot.push;
 
 import dev.mesh.api.object.MeshObject;
+import dev.mesh.pilot.model.MeshDefaults;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -8,9 +9,20 @@ import org.jspecify.annotations.Nullable;
 
 /// Makes one snapshot after another from the objects there are. One thread.
 public final class Snapshots {
+    private final MeshDefaults defaults;
     private long revision;
     private List<MeshObject> rules = List.of();
     private @Nullable PushContext newest;
+
+    /// Of a local mesh.
+    public Snapshots() {
+        this(MeshDefaults.LOCAL);
+    }
+
+    /// @param defaults where the settings of the mesh say nothing
+    public Snapshots(MeshDefaults defaults) {
+        this.defaults = defaults;
+    }
 
     /// When only workloads changed, everything else of the last snapshot is taken over.
     ///
@@ -26,7 +38,7 @@ public final class Snapshots {
         if (before != null && same(rules, rulesNow)) {
             after = before.withWorkloads(++revision, Workloads.of(moving));
         } else {
-            after = PushContextBuilder.build(++revision, discovered);
+            after = PushContextBuilder.build(++revision, discovered, defaults);
         }
         rules = rulesNow;
         newest = after;

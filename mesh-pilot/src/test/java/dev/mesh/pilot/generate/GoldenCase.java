@@ -4,9 +4,12 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.util.JsonFormat;
 import dev.mesh.api.decide.compile.EnvoyTypes;
 import dev.mesh.api.finding.Finding;
+import dev.mesh.api.finding.ResourceRef;
 import dev.mesh.api.object.MeshObject;
 import dev.mesh.api.read.ObjectReader;
+import dev.mesh.api.read.ReadResult;
 import dev.mesh.api.xds.XdsType;
+import dev.mesh.pilot.model.MeshDefaults;
 import dev.mesh.pilot.model.ProxyNode;
 import dev.mesh.pilot.push.PushContext;
 import dev.mesh.pilot.push.PushContextBuilder;
@@ -48,17 +51,39 @@ record GoldenCase(Path folder) {
     }
 
     List<MeshObject> objects() {
-        return ObjectReader.read("config.yaml", text()).objects();
+        var objects = new ArrayList<>(ObjectReader.read("config.yaml", text()).objects());
+        if (isOfCluster()) {
+            objects.addAll(mesh().objects());
+        }
+        return objects;
+    }
+
+    // With settings of the mesh beside it, it is one of a cluster.
+    private boolean isOfCluster() {
+        return Files.exists(folder.resolve("mesh.yaml"));
+    }
+
+    private ReadResult mesh() {
+        return ObjectReader.readMeshConfig(
+                new ResourceRef("", "ConfigMap", "mesh-system", "mesh"), read(folder.resolve("mesh.yaml")));
     }
 
     PushContext push() {
-        return PushContextBuilder.build(1, objects());
+        return push(1, objects());
+    }
+
+    PushContext push(long revision, List<MeshObject> objects) {
+        return PushContextBuilder.build(
+                revision, objects, isOfCluster() ? MeshDefaults.ofCluster("mesh-system") : MeshDefaults.LOCAL);
     }
 
     String findings() {
         var lines = new StringBuilder();
         var all =
                 new ArrayList<Finding>(ObjectReader.read("config.yaml", text()).findings());
+        if (isOfCluster()) {
+            all.addAll(mesh().findings());
+        }
         all.addAll(push().findings());
         all.forEach(finding -> lines.append(finding).append('\n'));
         return lines.toString();

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.mesh.api.networking.WorkloadEntry;
 import dev.mesh.api.object.MeshObject;
 import dev.mesh.api.xds.XdsType;
-import dev.mesh.pilot.push.PushContextBuilder;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -72,7 +71,7 @@ class GoldenTest {
         golden.nodes()
                 .values()
                 .forEach(node -> assertThat(new ConfigGenerators()
-                                .generate(PushContextBuilder.build(1, shuffled), node)
+                                .generate(golden.push(1, shuffled), node)
                                 .pushId())
                         .isEqualTo(new ConfigGenerators()
                                 .generate(golden.push(), node)
@@ -91,8 +90,8 @@ class GoldenTest {
         List<MeshObject> fewer = golden.objects().stream()
                 .filter(object -> !object.ref().equals(entry.get().ref()))
                 .toList();
-        var before = PushContextBuilder.build(1, golden.objects());
-        var after = PushContextBuilder.build(2, fewer);
+        var before = golden.push(1, golden.objects());
+        var after = golden.push(2, fewer);
         golden.nodes().values().forEach(node -> {
             var generators = new ConfigGenerators();
             var previous = generators.generate(before, node);
