@@ -188,7 +188,7 @@ class BalancingInteropTest {
                 return 201;
             });
             entry(folder, "one", one);
-            try (var pilot = Fixture.pilot(run, folder)) {
+            try (var _ = Fixture.pilot(run, folder)) {
                 Path bootstrap = Fixture.bootstrap(
                         work,
                         "edge-" + envoy,

@@ -48,7 +48,7 @@ class EnvoyInteropTest {
         Path folder = Files.createDirectory(work.resolve("config"));
         String text = Fixture.configuration(edge, inbound);
         Files.writeString(folder.resolve("web.yaml"), text);
-        try (var pilot = Fixture.pilot(work, folder)) {
+        try (var _ = Fixture.pilot(work, folder)) {
             String xds = Files.readString(work.resolve("pilot.port"));
             Path gateway =
                     Fixture.bootstrap(work, "edge", "router~127.0.0.1~edge.shop~shop.svc.cluster.local", xds, "{}");

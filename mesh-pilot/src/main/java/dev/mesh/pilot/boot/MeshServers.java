@@ -38,6 +38,8 @@ import org.slf4j.LoggerFactory;
 final class MeshServers implements AutoCloseable {
     private static final Logger LOGGER = LoggerFactory.getLogger(MeshServers.class);
     private static final int LOOK_MINUTES = 10;
+    // Every namespace has it, with its own name; the pilot's own is of the mesh whatever is discovered.
+    private static final String NAME = "kubernetes.io/metadata.name";
     // As Istio's: who is connected proves again and again that it may be.
     private static final Duration LONGEST_CONNECTION = Duration.ofMinutes(30);
 
@@ -103,9 +105,12 @@ final class MeshServers implements AutoCloseable {
                 pilot::objects));
         hooks.start();
         webhooks = hooks;
-        var distribution =
-                opened(new RootDistribution(client, () -> roots.material().rootsPem()));
+        var distribution = opened(new RootDistribution(
+                client,
+                () -> roots.material().rootsPem(),
+                labels -> cluster.namespace().equals(labels.get(NAME)) || pilot.discovers(labels)));
         distribution.start();
+        pilot.onDiscovery(distribution::changed);
         var bundles = opened(new CaBundles(
                 client,
                 cluster.namespace(),

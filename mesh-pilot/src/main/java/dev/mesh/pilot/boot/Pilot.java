@@ -27,6 +27,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
@@ -59,6 +60,7 @@ public final class Pilot implements AutoCloseable {
     private volatile @Nullable PushContext newest;
     private volatile boolean read; // all that there was at the start
     private volatile boolean serving;
+    private volatile Runnable discovery = () -> {};
     private volatile AutoCloseable further = () -> {};
 
     /// Of a local mesh.
@@ -167,6 +169,17 @@ public final class Pilot implements AutoCloseable {
         return all;
     }
 
+    /// Whether the mesh discovers a namespace of these labels; none before the first snapshot.
+    boolean discovers(Map<String, String> labels) {
+        PushContext context = newest;
+        return context != null && context.discovers(labels);
+    }
+
+    /// @param to told after the discovery selectors changed
+    void onDiscovery(Runnable to) {
+        discovery = to;
+    }
+
     /// Who of those that have proven who they are may be given Secrets.
     void secretAccess(SecretAccess to) {
         ads.secretAccess(to);
@@ -187,7 +200,11 @@ public final class Pilot implements AutoCloseable {
     private void snapshot() {
         try {
             PushRequest request = snapshots.next(registry.objects(), oldestChange.getAndSet(0));
+            PushContext before = newest;
             newest = request.context();
+            if (before != null && !before.discovery().equals(request.context().discovery())) {
+                discovery.run();
+            }
             var across = new ArrayList<>(registry.duplicates());
             across.addAll(request.context().findings());
             report(across);

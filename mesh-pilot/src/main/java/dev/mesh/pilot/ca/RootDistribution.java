@@ -16,6 +16,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -40,6 +41,7 @@ public final class RootDistribution implements AutoCloseable {
 
     private final KubernetesClient client;
     private final Supplier<String> roots;
+    private final Predicate<Map<String, String>> discovers;
     private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().name("root-distribution").daemon(true).factory());
     private final Map<String, String> trouble = new HashMap<>();
@@ -47,9 +49,11 @@ public final class RootDistribution implements AutoCloseable {
     private volatile @Nullable SharedIndexInformer<ConfigMap> maps;
 
     /// @param roots PEM, as of now
-    public RootDistribution(KubernetesClient client, Supplier<String> roots) {
+    /// @param discovers whether the mesh discovers a namespace of these labels, as of now; others are left alone
+    public RootDistribution(KubernetesClient client, Supplier<String> roots, Predicate<Map<String, String>> discovers) {
         this.client = client;
         this.roots = roots;
+        this.discovers = discovers;
     }
 
     /// Begins to write and to follow.
@@ -74,7 +78,7 @@ public final class RootDistribution implements AutoCloseable {
         changed(); // what was seen before both could be asked
     }
 
-    /// Writes everywhere anew, after the roots changed.
+    /// Writes everywhere anew, after the roots changed or what the mesh discovers did.
     public void changed() {
         if (namespaces != null) {
             namespaces
@@ -104,6 +108,11 @@ public final class RootDistribution implements AutoCloseable {
                     || (namespace.getStatus() != null
                             && "Terminating".equals(namespace.getStatus().getPhase()))) {
                 return;
+            }
+            Map<String, String> labels = namespace.getMetadata().getLabels();
+            if (!discovers.test(labels == null ? Map.of() : labels)) {
+                trouble.remove(name);
+                return; // what was written there stays: its proxies may still run
             }
             ConfigMap found = written.getStore().getByKey(name + "/" + NAME);
             Map<String, String> data = Map.of(KEY, roots.get());

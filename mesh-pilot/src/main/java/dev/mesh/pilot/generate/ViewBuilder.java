@@ -12,6 +12,7 @@ import dev.mesh.pilot.model.CredentialName;
 import dev.mesh.pilot.model.NamedCredentials;
 import dev.mesh.pilot.model.ProxyNode;
 import dev.mesh.pilot.model.ServiceInfo;
+import dev.mesh.pilot.model.ServiceInfo.Nearness;
 import dev.mesh.pilot.model.ServiceInfo.PortInfo;
 import dev.mesh.pilot.model.ServiceInfo.Resolution;
 import dev.mesh.pilot.model.Workload;
@@ -216,7 +217,7 @@ final class ViewBuilder {
                                 !service.nodeLocal() || workload.node().equals(place().node()))
                         .map(workload -> workload.reachedBy(node))
                         .toList(),
-                place().near(service.nearness()));
+                service.nearness() == Nearness.ANY ? List.of() : place().near(service.nearness()));
     }
 
     private Place place() {

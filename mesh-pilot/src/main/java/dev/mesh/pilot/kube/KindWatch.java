@@ -13,6 +13,8 @@ import io.fabric8.kubernetes.client.dsl.MixedOperation;
 import io.fabric8.kubernetes.client.dsl.Resource;
 import io.fabric8.kubernetes.client.dsl.base.ResourceDefinitionContext;
 import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
+import java.util.Set;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -26,6 +28,9 @@ final class KindWatch implements AutoCloseable {
 
     private final Kinds.Kind kind;
     private final RegistryStore store;
+    private final MixedOperation<
+                    GenericKubernetesResource, GenericKubernetesResourceList, Resource<GenericKubernetesResource>>
+            resources;
     private final SharedIndexInformer<GenericKubernetesResource> informer;
     private volatile boolean synced;
     private volatile boolean gone;
@@ -36,13 +41,13 @@ final class KindWatch implements AutoCloseable {
             KubernetesClient client,
             Kinds.Kind kind,
             String version,
-            String revision,
+            Supplier<Set<String>> revisions,
             Registry registry,
             Runnable onChange,
             Runnable onSync,
             NamedSecrets secrets) {
         this.kind = kind;
-        store = new RegistryStore(kind, version, revision, registry, onChange, secrets);
+        store = new RegistryStore(kind, version, revisions, registry, onChange, secrets);
         var context = new ResourceDefinitionContext.Builder()
                 .withGroup(kind.group())
                 .withVersion(version)
@@ -50,7 +55,7 @@ final class KindWatch implements AutoCloseable {
                 .withPlural(KubeObjects.plural(kind))
                 .withNamespaced(kind.namespaced())
                 .build();
-        var resources = client.genericKubernetesResources(context);
+        resources = client.genericKubernetesResources(context);
         informer = scope(kind, resources)
                 .withLimit(PAGE)
                 .runnableInformer(0)
@@ -121,6 +126,27 @@ final class KindWatch implements AutoCloseable {
             }
         }
         return 0;
+    }
+
+    /// Reads what has become the pilot's by a tag, and forgets what is not any more. Asks the API server.
+    void revisionsChanged() {
+        store.revisioned().forEach((object, ours) -> {
+            String namespace = object.getMetadata().getNamespace();
+            String name = object.getMetadata().getName();
+            if (!ours) {
+                store.drop(namespace, name);
+                return;
+            }
+            try {
+                GenericKubernetesResource found =
+                        resources.inNamespace(namespace).withName(name).get();
+                if (found != null) {
+                    store.take(found);
+                }
+            } catch (KubernetesClientException e) {
+                LOGGER.atWarn().log("{} {}/{} cannot be read: {}", kind.name(), namespace, name, e.getMessage());
+            }
+        });
     }
 
     /// Looks whether trouble is over.

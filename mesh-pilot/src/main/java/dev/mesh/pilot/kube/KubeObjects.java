@@ -7,6 +7,7 @@ import io.fabric8.kubernetes.api.model.ObjectMeta;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// Objects of the API server as the trees that the reader takes. Pure.
@@ -53,11 +54,16 @@ final class KubeObjects {
         return kind.group().endsWith(".istio.io") || kind.group().equals("mesh.dev");
     }
 
-    /// Whether the pilot of this revision reads it: one without the label is for all.
-    static boolean isOf(String revision, GenericKubernetesResource object) {
+    /// Whether a pilot that is known by these revisions reads it: one without the label is for all.
+    static boolean isOf(Set<String> revisions, GenericKubernetesResource object) {
+        String named = revision(object);
+        return named == null || revisions.contains(named);
+    }
+
+    /// The revision that it is for; null: all.
+    static @Nullable String revision(GenericKubernetesResource object) {
         Map<String, String> labels = object.getMetadata().getLabels();
-        String named = labels == null ? null : labels.get(REVISION);
-        return named == null || named.equals(revision);
+        return labels == null ? null : labels.get(REVISION);
     }
 
     /// Name of the kind in paths of the API, such as `virtualservices`.

@@ -30,10 +30,10 @@ public final class KubeSource implements Source {
     private static final Logger LOGGER = LoggerFactory.getLogger(KubeSource.class);
     private static final Duration LOOK = Duration.ofSeconds(2);
 
-    private final KubeOptions options;
     private final KubernetesClient client;
     private final MeshConfigWatch meshConfig;
     private final NamedSecrets secrets;
+    private final RevisionTags tags;
     private final Registry registry;
     private final Runnable onChange;
     private final Map<Kinds.Kind, KindWatch> watches = new LinkedHashMap<>();
@@ -47,10 +47,10 @@ public final class KubeSource implements Source {
     /// @param onChange called after objects changed, on any thread
     /// @throws IOException if the kubeconfig cannot be used, or there is none and this is no pod
     public KubeSource(KubeOptions options, Registry registry, Runnable onChange) throws IOException {
-        this.options = options;
         this.registry = registry;
         this.onChange = onChange;
         client = KubernetesClients.of(options.kubeconfig());
+        tags = new RevisionTags(client, options.revision(), this::revisionsChanged, this::settled);
         secrets = new NamedSecrets(this::secret, this::settled);
         meshConfig = new MeshConfigWatch(client, options, registry, onChange, this::settled);
     }
@@ -60,21 +60,34 @@ public final class KubeSource implements Source {
     public void read() {
         synchronized (lock) {
             meshConfig.start();
+            tags.start();
             long lastLook = 0;
             while (!closed) {
-                if (lastLook == 0 || System.nanoTime() - lastLook > LOOK.toNanos()) {
+                if (tags.isSettled() && (lastLook == 0 || System.nanoTime() - lastLook > LOOK.toNanos())) {
                     look();
                     lastLook = System.nanoTime();
                 }
                 if (unreachable.isEmpty()
                         && meshConfig.isSettled()
                         && watches.values().stream().allMatch(KindWatch::isSettled)
+                        && tags.isSettled()
                         && secrets.isSettled()) {
                     return;
                 }
                 pause(LOOK.toMillis());
             }
         }
+    }
+
+    // One that is made meanwhile reads by the new names, or is among those that are asked.
+    private void revisionsChanged() {
+        Thread.ofVirtual().name("revisions").start(() -> {
+            List<KindWatch> all;
+            synchronized (lock) {
+                all = List.copyOf(watches.values());
+            }
+            all.forEach(KindWatch::revisionsChanged);
+        });
     }
 
     private @Nullable GenericKubernetesResource secret(String namespace, String name) {
@@ -133,7 +146,7 @@ public final class KubeSource implements Source {
             served.forEach((kind, version) -> watches.computeIfAbsent(
                     kind,
                     any -> new KindWatch(
-                            client, kind, version, options.revision(), registry, onChange, this::settled, secrets)));
+                            client, kind, version, tags::names, registry, onChange, this::settled, secrets)));
             watching = List.copyOf(watches.values());
             if (!unreachable.isEmpty() && told) {
                 LOGGER.atInfo().log("the API server can be reached again");
@@ -225,6 +238,7 @@ public final class KubeSource implements Source {
             watches.values().forEach(KindWatch::close);
             meshConfig.close();
             secrets.close();
+            tags.close();
         }
         client.close();
     }

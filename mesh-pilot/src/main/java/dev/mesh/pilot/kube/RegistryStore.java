@@ -12,11 +12,13 @@ import dev.mesh.pilot.registry.Registry;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.ObjectMeta;
 import io.fabric8.kubernetes.client.informers.cache.ItemStore;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -29,7 +31,7 @@ final class RegistryStore implements ItemStore<GenericKubernetesResource>, Named
 
     private final Kinds.Kind kind;
     private final String version;
-    private final String revision;
+    private final Supplier<Set<String>> revisions;
     private final Registry registry;
     private final Runnable onChange;
     private final NamedSecrets secrets;
@@ -39,13 +41,13 @@ final class RegistryStore implements ItemStore<GenericKubernetesResource>, Named
     RegistryStore(
             Kinds.Kind kind,
             String version,
-            String revision,
+            Supplier<Set<String>> revisions,
             Registry registry,
             Runnable onChange,
             NamedSecrets secrets) {
         this.kind = kind;
         this.version = version;
-        this.revision = revision;
+        this.revisions = revisions;
         this.registry = registry;
         this.onChange = onChange;
         this.secrets = secrets;
@@ -77,7 +79,7 @@ final class RegistryStore implements ItemStore<GenericKubernetesResource>, Named
     private void take(String key, GenericKubernetesResource object) {
         boolean ours = areSecrets
                 ? secrets.wants(object.getMetadata().getName())
-                : !KubeObjects.isMesh(kind) || KubeObjects.isOf(revision, object);
+                : !KubeObjects.isMesh(kind) || KubeObjects.isOf(revisions.get(), object);
         if (ours ? read(key, object) : remove(registry, key)) {
             onChange.run();
         }
@@ -90,7 +92,18 @@ final class RegistryStore implements ItemStore<GenericKubernetesResource>, Named
         return from.remove(key);
     }
 
-    // ---- Secrets ----
+    // ---- what is read only now ----
+
+    /// Those that are for one revision: name → whether it is ours now.
+    Map<GenericKubernetesResource, Boolean> revisioned() {
+        var found = new HashMap<GenericKubernetesResource, Boolean>();
+        if (KubeObjects.isMesh(kind)) {
+            names.values().stream()
+                    .filter(one -> KubeObjects.revision(one) != null)
+                    .forEach(one -> found.put(one, KubeObjects.isOf(revisions.get(), one)));
+        }
+        return found;
+    }
 
     @Override
     public Set<String> seen() {
@@ -122,7 +135,7 @@ final class RegistryStore implements ItemStore<GenericKubernetesResource>, Named
 
     @Override
     public void drop(String namespace, String name) {
-        if (registry.remove(KubeObjects.origin(new ResourceRef(kind.group(), kind.name(), namespace, name)))) {
+        if (remove(registry, KubeObjects.origin(new ResourceRef(kind.group(), kind.name(), namespace, name)))) {
             onChange.run();
         }
     }
@@ -176,6 +189,10 @@ final class RegistryStore implements ItemStore<GenericKubernetesResource>, Named
         metadata.setName(object.getMetadata().getName());
         metadata.setNamespace(object.getMetadata().getNamespace());
         metadata.setResourceVersion(object.getMetadata().getResourceVersion());
+        String named = KubeObjects.revision(object);
+        if (named != null) {
+            metadata.setLabels(Map.of(KubeObjects.REVISION, named));
+        }
         var name = new GenericKubernetesResource();
         name.setMetadata(metadata);
         return name;

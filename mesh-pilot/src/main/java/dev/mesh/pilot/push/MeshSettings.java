@@ -50,10 +50,13 @@ final class MeshSettings {
         return objects.stream()
                 .filter(object -> object.ref().namespace().isEmpty()
                         || object.spec() instanceof MeshConfig
-                        || selectors.stream()
-                                .anyMatch(selector -> selector.matches(
-                                        labels.getOrDefault(object.ref().namespace(), Map.of()))))
+                        || matches(selectors, labels.getOrDefault(object.ref().namespace(), Map.of())))
                 .toList();
+    }
+
+    /// Whether a namespace of these labels is one that the mesh discovers.
+    static boolean matches(List<MeshConfig.LabelSelector> selectors, Map<String, String> labels) {
+        return selectors.isEmpty() || selectors.stream().anyMatch(selector -> selector.matches(labels));
     }
 
     /// A remark for each setting that says something and is not honoured.

@@ -59,6 +59,18 @@ public record PushContext(
         return MeshSettings.rootNamespace(mesh, defaults);
     }
 
+    /// Which namespaces the mesh discovers; empty: all.
+    public List<MeshConfig.LabelSelector> discovery() {
+        return mesh == null ? List.of() : mesh.discoverySelectors();
+    }
+
+    /// Whether a namespace is one that the mesh discovers (MeshConfig.discoverySelectors).
+    ///
+    /// @param labels of the namespace
+    public boolean discovers(Map<String, String> labels) {
+        return MeshSettings.matches(discovery(), labels);
+    }
+
     /// Where proxies write their access logs: `/dev/stdout`, `/dev/stderr` or a file; empty: nowhere.
     public String accessLogFile() {
         return mesh == null || mesh.accessLogFile() == null ? defaults.accessLogFile() : mesh.accessLogFile();

@@ -220,13 +220,14 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
                 }
                 pending = null;
             }
+            // Before it takes a place among those that generate: this may ask over the network.
+            ProxyNode entitled = withSecrets(request.context(), who);
             ProxyView next;
             generating.acquireUninterruptibly();
             try {
                 next = request.isFullFor(who.addresses())
-                        ? generators.generate(request.context(), withSecrets(request.context(), who))
-                        : generators.endpointsOnly(
-                                request.context(), withSecrets(request.context(), who), before, request.services());
+                        ? generators.generate(request.context(), entitled)
+                        : generators.endpointsOnly(request.context(), entitled, before, request.services());
             } catch (RuntimeException e) {
                 LOGGER.atError()
                         .addKeyValue("proxy", who.id())

@@ -227,6 +227,44 @@ class MeshServersClusterTest {
     }
 
     @Test
+    void onlyNamespacesThatTheMeshDiscoversAreGivenTheRoot() {
+        var settings = new ConfigMapBuilder()
+                .withNewMetadata()
+                .withName("mesh")
+                .withNamespace("mesh-system")
+                .endMetadata()
+                .addToData("mesh", "discoverySelectors: [{matchLabels: {mesh: 'yes'}}]")
+                .build();
+        admin.resource(settings).create();
+        try {
+            await().atMost(PATIENCE).until(() -> !one.discovers(Map.of()) && !two.discovers(Map.of()));
+            namespace("aside");
+            namespace("inside");
+            label("inside");
+            String rootPem = awaitRoot("inside");
+            assertThat(root("aside")).as("seen before it").isNull();
+            assertThat(awaitRoot("mesh-system")).as("the pilot's own").isEqualTo(rootPem);
+            label("aside");
+            assertThat(awaitRoot("aside")).isEqualTo(rootPem);
+
+            namespace("later");
+        } finally {
+            admin.resource(settings).delete();
+        }
+        awaitRoot("later");
+    }
+
+    private static void label(String namespace) {
+        admin.namespaces()
+                .withName(namespace)
+                .edit(found -> new NamespaceBuilder(found)
+                        .editMetadata()
+                        .addToLabels("mesh", "yes")
+                        .endMetadata()
+                        .build());
+    }
+
+    @Test
     void theApiServerIsToldTheRootOfTheWebhooks() {
         namespace("hooks");
         String rootPem = awaitRoot("hooks");

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 /// A port in front of a server, which can be closed with all its connections and opened again: the server is away, as
 /// far as its clients can tell.
 final class Forwarder implements AutoCloseable {
-    private final int target;
+    private volatile int target;
     private final int port;
     private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
     private @Nullable ServerSocket server;
@@ -28,6 +28,11 @@ final class Forwarder implements AutoCloseable {
 
     void open() throws IOException {
         listen(port);
+    }
+
+    /// From now on another server is behind it.
+    void lead(int to) {
+        target = to;
     }
 
     private ServerSocket listen(int at) throws IOException {

@@ -11,6 +11,7 @@ import dev.mesh.api.meshconfig.MeshConfig;
 import dev.mesh.api.networking.VirtualService;
 import dev.mesh.api.object.MeshObject;
 import dev.mesh.api.object.Spec;
+import dev.mesh.pilot.kubeconfig.KubernetesClients;
 import dev.mesh.pilot.registry.Registry;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.client.KubernetesClient;
@@ -23,7 +24,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -223,6 +226,60 @@ class KubeSourceClusterTest {
         }
     }
 
+    // Both forms: that of `istioctl tag set`, and that of the charts, whose injector selects by its tags.
+    @Test
+    void whatIsForATagOfTheRevisionIsReadAsLongAsItLeadsHere() throws IOException {
+        apply(NAMESPACES.formatted("rules"));
+        apply(CRD);
+        await().ignoreExceptions().untilAsserted(() -> apply(virtualService("tagged", "istio.io/rev: prod", 100)));
+        apply(virtualService("charted", "istio.io/rev: stable", 100));
+        apply(virtualService("theirs", "istio.io/rev: canary", 100));
+        String tag = """
+                apiVersion: admissionregistration.k8s.io/v1
+                kind: MutatingWebhookConfiguration
+                metadata: {name: istio-revision-tag-prod, labels: {istio.io/tag: prod, istio.io/rev: %s}}
+                """;
+        String injector = """
+                apiVersion: admissionregistration.k8s.io/v1
+                kind: MutatingWebhookConfiguration
+                metadata: {name: mesh-sidecar-injector, labels: {istio.io/rev: default}}
+                webhooks:
+                - name: rev.mesh.dev
+                  clientConfig: {url: "https://127.0.0.1:1/inject"}
+                  sideEffects: None
+                  admissionReviewVersions: [v1]
+                  failurePolicy: Ignore
+                  namespaceSelector: {matchExpressions: [{key: istio.io/rev, operator: In, values: [default, stable]}]}
+                  rules: []
+                """;
+        apply(injector);
+        var registry = new Registry();
+        try (var source = source(server.kubeconfig(), registry)) {
+            source.read();
+            assertThat(rules(registry)).as("at once").containsExactly("charted");
+            source.start();
+
+            apply(tag.formatted("default"));
+            await().untilAsserted(() -> assertThat(rules(registry)).containsExactly("charted", "tagged"));
+            apply(virtualService("new", "istio.io/rev: prod", 100));
+            await().untilAsserted(() -> assertThat(rules(registry)).contains("new"));
+            apply(tag.formatted("canary"));
+            await().untilAsserted(() -> assertThat(rules(registry)).containsExactly("charted"));
+        } finally {
+            delete(injector);
+            delete(tag.formatted("canary"));
+            delete(CRD);
+        }
+    }
+
+    private static List<String> rules(Registry registry) {
+        return registry.objects().stream()
+                .filter(object -> object.spec() instanceof VirtualService)
+                .map(object -> object.ref().name())
+                .sorted()
+                .toList();
+    }
+
     @Test
     void whatIsNotAllowedIsSaidAndReadOnceItIs() throws IOException {
         apply("""
@@ -327,6 +384,72 @@ class KubeSourceClusterTest {
                         .containsExactly("stays", "comes"));
             }
         }
+    }
+
+    // Its memory of changes begins with its start, so that a watch cannot go on where it was: 410 Gone.
+    @Test
+    void anApiServerThatWasRestartedOnTheSameEtcdLosesNothing() throws Exception {
+        apply(NAMESPACES.formatted("restart"));
+        String service = """
+                apiVersion: v1
+                kind: Service
+                metadata: {name: %s, namespace: restart, annotations: {example.com/is: "%s"}}
+                spec: {ports: [{name: http, port: 80}]}
+                """;
+        for (String name : List.of("stays", "changes", "goes")) {
+            apply(service.formatted(name, "old"));
+        }
+        var registry = new Registry();
+        int before = URI.create(admin.getMasterUrl().toString()).getPort();
+        try (var forwarder = new Forwarder(before)) {
+            Path kubeconfig = Files.writeString(
+                    work.resolve("restarted"),
+                    Files.readString(server.kubeconfig())
+                            .replaceAll("https://127.0.0.1:[0-9]+", "https://127.0.0.1:" + forwarder.port()));
+            try (var source = source(kubeconfig, registry)) {
+                source.read();
+                source.start();
+                assertThat(services(registry)).containsOnlyKeys("stays", "changes", "goes");
+
+                String version =
+                        admin.services().inAnyNamespace().list().getMetadata().getResourceVersion();
+                forwarder.cut();
+                delete(service.formatted("goes", "old"));
+                apply(service.formatted("changes", "new"));
+                apply(service.formatted("comes", "new"));
+                try (var another = server.another()) {
+                    try (KubernetesClient there = KubernetesClients.of(Files.writeString(
+                            work.resolve("another"),
+                            Files.readString(server.kubeconfig())
+                                    .replaceAll("https://127.0.0.1:[0-9]+", "https://127.0.0.1:" + another.port())))) {
+                        await().ignoreExceptions().until(() -> there.raw("/readyz"), "ok"::equals);
+                        assertThat(there.raw("/api/v1/services?watch=true&timeoutSeconds=1&resourceVersion=" + version))
+                                .as("a watch from before")
+                                .contains("\"code\":410");
+                    }
+                    assertThat(services(registry)).as("meanwhile").containsOnlyKeys("stays", "changes", "goes");
+                    forwarder.lead(another.port());
+                    forwarder.open();
+
+                    await().untilAsserted(() -> assertThat(services(registry))
+                            .isEqualTo(Map.of("stays", "old", "changes", "new", "comes", "new")));
+                    // And it is watched on.
+                    apply(service.formatted("later", "new"));
+                    await().untilAsserted(() -> assertThat(services(registry)).containsKey("later"));
+                    assertThat(source.waitsFor()).isEmpty();
+                }
+            }
+        }
+    }
+
+    private static Map<String, String> services(Registry registry) {
+        var found = new TreeMap<String, String>();
+        registry.objects().stream()
+                .filter(object ->
+                        object.ref().namespace().equals("restart") && object.spec() instanceof dev.mesh.api.k8s.Service)
+                .forEach(object -> found.put(
+                        object.ref().name(), object.metadata().annotations().getOrDefault("example.com/is", "")));
+        return found;
     }
 
     private static final String GATEWAYS = """
@@ -435,7 +558,7 @@ class KubeSourceClusterTest {
 
     private static String chain(Registry registry, String name) {
         return find(registry, Secret.class, "secret", name)
-                .map(secret -> secret.bytes("tls.crt"))
+                .flatMap(secret -> Optional.ofNullable(secret.bytes("tls.crt")))
                 .map(bytes -> new String(bytes, StandardCharsets.UTF_8).strip())
                 .orElse("");
     }

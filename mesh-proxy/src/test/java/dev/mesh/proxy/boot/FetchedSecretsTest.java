@@ -104,7 +104,7 @@ class FetchedSecretsTest {
     }
 
     private SSLSocket connect() throws Exception {
-        List<InetSocketAddress> bound = proxy.process().bound().get("front");
+        List<InetSocketAddress> bound = proxy.process().bound().getOrDefault("front", List.of());
         return certificates.connect(bound.getFirst().getPort(), "a.example", null, "http/1.1");
     }
 
@@ -135,7 +135,7 @@ class FetchedSecretsTest {
 
         give(first);
         await().until(() -> proxy.listens("front"));
-        List<InetSocketAddress> bound = proxy.process().bound().get("front");
+        var bound = proxy.process().bound().get("front");
         assertThat(shown()).isEqualTo("CN=first");
         try (var open = new Peer(connect())) {
             open.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -247,12 +247,14 @@ class FetchedSecretsTest {
     }
 
     private static void answerAll(javax.net.ssl.SSLServerSocket server) {
-        while (!server.isClosed()) {
+        while (true) {
             try (var peer = new Peer(server.accept())) {
                 peer.readHead();
                 peer.write("HTTP/1.1 200 OK\r\ncontent-length: 8\r\nconnection: close\r\n\r\nupstream");
             } catch (IOException e) {
-                continue; // the next one
+                if (server.isClosed()) {
+                    return;
+                }
             }
         }
     }
