@@ -1,0 +1,3 @@
+module dev.mesh/cni
+
+go 1.25.0
