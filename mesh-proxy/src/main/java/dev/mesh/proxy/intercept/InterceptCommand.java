@@ -84,8 +84,9 @@ public final class InterceptCommand {
                 err.println(speaker + "the rules are not in place");
                 return NOT_VALID;
             }
+            boolean asProxy = settings.users().contains(machine.user());
             for (Family family : families) {
-                out.println(speaker + Probe.run(settings, family));
+                out.println(speaker + (asProxy ? Probe.asProxy(settings, family) : Probe.run(settings, family)));
             }
             return 0;
         } catch (IOException e) {

@@ -13,7 +13,8 @@ import java.util.List;
 /// @param ipv6 whether it has an IPv6 address that others can reach
 /// @param mayAdminister whether this process has the capability NET_ADMIN
 /// @param nameServers as its `resolv.conf` has them
-record Machine(boolean ipv6, boolean mayAdminister, List<String> nameServers) {
+/// @param user that this process runs as
+record Machine(boolean ipv6, boolean mayAdminister, List<String> nameServers, long user) {
     private static final int NET_ADMIN = 12;
 
     static Machine here() {
@@ -33,6 +34,16 @@ record Machine(boolean ipv6, boolean mayAdminister, List<String> nameServers) {
         boolean may = status.lines()
                 .filter(line -> line.startsWith("CapEff:"))
                 .anyMatch(line -> (Long.parseUnsignedLong(line.substring(7).trim(), 16) >> NET_ADMIN & 1) == 1);
+        long user = status.lines()
+                .filter(line -> line.startsWith("Uid:"))
+                .mapToLong(line -> Long.parseLong(line.split("\\s+")[2]))
+                .findFirst()
+                .orElse(0);
+        return new Machine(six, may, nameServers(resolver), user);
+    }
+
+    /// @param resolver as `/etc/resolv.conf`
+    static List<String> nameServers(String resolver) {
         var servers = new ArrayList<String>();
         resolver.lines()
                 .map(line -> line.trim().split("\\s+"))
@@ -40,7 +51,7 @@ record Machine(boolean ipv6, boolean mayAdminister, List<String> nameServers) {
                 .map(fields -> fields[1].replaceFirst("%.*", ""))
                 .filter(Machine::isAddress)
                 .forEach(servers::add);
-        return new Machine(six, may, List.copyOf(servers));
+        return List.copyOf(servers);
     }
 
     private static boolean isAddress(String text) {

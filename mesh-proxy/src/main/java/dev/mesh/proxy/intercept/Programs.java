@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -14,9 +15,16 @@ final class Programs {
     private static final long LIMIT_SECONDS = 60;
 
     private final List<Path> places;
+    private final @Nullable String namespace;
 
     /// @param path directories, separated as in `PATH`; those of system programs are looked at beside
     Programs(String path) {
+        this(path, null);
+    }
+
+    /// @param namespace the file of the network namespace that they run in; null = this process's
+    Programs(String path, @Nullable String namespace) {
+        this.namespace = namespace;
         places = List.of((path + ":/usr/sbin:/sbin:/usr/bin:/bin").split(":")).stream()
                 .filter(place -> !place.isEmpty())
                 .map(Path::of)
@@ -48,14 +56,23 @@ final class Programs {
                 .orElse(null);
     }
 
-    /// @param input for its standard input
-    /// @throws IOException if it is not there or does not end
-    Result run(String input, String name, String... args) throws IOException {
+    private Path must(String name) throws IOException {
         Path program = find(name);
         if (program == null) {
             throw new IOException(name + " is not there (looked in " + places + ")");
         }
-        var command = new java.util.ArrayList<String>(List.of(program.toString()));
+        return program;
+    }
+
+    /// @param input for its standard input
+    /// @throws IOException if it is not there or does not end
+    Result run(String input, String name, String... args) throws IOException {
+        var command = new ArrayList<String>();
+        if (namespace != null) {
+            command.add(must("nsenter").toString());
+            command.add("-n" + namespace);
+        }
+        command.add(must(name).toString());
         command.addAll(List.of(args));
         Process process = new ProcessBuilder(command).start();
         var output = read(process.getInputStream());

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 class InterceptCommandTest {
     private final ByteArrayOutputStream out = new ByteArrayOutputStream();
     private final ByteArrayOutputStream err = new ByteArrayOutputStream();
-    private static final Machine MACHINE = new Machine(false, true, List.of());
+    private static final Machine MACHINE = new Machine(false, true, List.of(), 0);
 
     private int run(Machine machine, String... args) {
         return InterceptCommand.run(
@@ -81,7 +81,7 @@ class InterceptCommandTest {
 
     @Test
     void withoutTheCapabilityItSaysWhatIsNeeded() {
-        int code = run(new Machine(false, false, List.of()), "-i", "*");
+        int code = run(new Machine(false, false, List.of(), 65532), "-i", "*");
 
         assertThat(code).isEqualTo(1);
         assertThat(said())
@@ -92,7 +92,7 @@ class InterceptCommandTest {
 
     @Test
     void aDryRunNeedsNothing() {
-        int code = run(new Machine(true, false, List.of()), "-i", "*", "-n");
+        int code = run(new Machine(true, false, List.of(), 65532), "-i", "*", "-n");
 
         assertThat(code).isZero();
         assertThat(said()).isEmpty();
@@ -123,11 +123,11 @@ class InterceptCommandTest {
                 00000000000000000000000000000001 01 80 10 80       lo
                 fe800000000000000000000000000001 02 40 20 80     eth0
                 """,
-                "Name:\tx\nCapEff:\t0000000000003000\n",
+                "Name:\tx\nUid:\t0\t1337\t0\t1337\nCapEff:\t0000000000003000\n",
                 "# by hand\nsearch x\nnameserver 10.96.0.10\nnameserver fe80::1%eth0\nnameserver\n");
 
-        assertThat(machine).isEqualTo(new Machine(false, true, List.of("10.96.0.10", "fe80::1")));
+        assertThat(machine).isEqualTo(new Machine(false, true, List.of("10.96.0.10", "fe80::1"), 1337));
         assertThat(Machine.of("fd000000000000000000000000000001 02 40 00 80     eth0\n", "CapEff:\t0\n", ""))
-                .isEqualTo(new Machine(true, false, List.of()));
+                .isEqualTo(new Machine(true, false, List.of(), 0));
     }
 }

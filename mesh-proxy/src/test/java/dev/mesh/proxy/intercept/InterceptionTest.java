@@ -105,7 +105,7 @@ class InterceptionTest {
                     name,
                     List.of(flags),
                     Map.of("PATH", System.getenv("PATH")),
-                    new Machine(here.ipv6(), here.mayAdminister(), List.of("10.96.0.10", "fd00:10:96::a")),
+                    new Machine(here.ipv6(), here.mayAdminister(), List.of("10.96.0.10", "fd00:10:96::a"), 0),
                     print,
                     print);
             String said = out.toString(StandardCharsets.UTF_8);
