@@ -80,6 +80,14 @@ final class PodRules {
                             + "\", which does not allow NET_ADMIN to " + Names.INIT
                             + " (expected: the node agent, or the level privileged)"));
         }
+        if (input.tproxy() && input.nodeAgent() && !enforced.equals("privileged")) {
+            findings.add(warning(
+                    input,
+                    Names.annotation(Names.INTERCEPTION),
+                    "TPROXY: the namespace enforces the pod security level \"" + enforced
+                            + "\", which does not allow NET_ADMIN to " + Names.PROXY
+                            + " (expected: REDIRECT, or the level privileged)"));
+        }
         return findings;
     }
 
