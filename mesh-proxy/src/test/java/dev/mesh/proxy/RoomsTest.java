@@ -42,6 +42,7 @@ class RoomsTest {
             "admin",
             "session",
             "agent",
+            "node",
             "boot");
 
     /// How every reader says what is wrong; it knows nothing itself.

@@ -6,6 +6,7 @@ import dev.mesh.proxy.agent.PodReader;
 import dev.mesh.proxy.filter.ConfigRejected;
 import dev.mesh.proxy.intercept.InterceptCommand;
 import dev.mesh.proxy.io.Loops;
+import dev.mesh.proxy.node.NodeAgentCommand;
 import io.envoyproxy.envoy.config.bootstrap.v3.Bootstrap;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -35,6 +36,7 @@ public final class MeshProxy {
                    mesh-proxy wait, mesh-proxy drain           for hooks of a pod (--help says more)
                    mesh-proxy iptables [options]        captures this pod's traffic (--help says more)
                    mesh-proxy clean-iptables [options]  takes that away
+                   mesh-proxy node-agent [options]      does that for the pods of a node (--help says more)
             """;
 
     private MeshProxy() {}
@@ -49,6 +51,7 @@ public final class MeshProxy {
             case "wait", "drain" -> AgentCommand.run(args[0], rest, System.getenv(), out, err);
             case "proxy" -> PodCommand.run(rest, System.getenv(), PodReader.Source.MACHINE, out, err);
             case "iptables", "clean-iptables" -> InterceptCommand.run(args[0], rest, out, err);
+            case "node-agent" -> NodeAgentCommand.run(rest, System.getenv(), out, err);
             default -> proxies(args, out, err);
         };
     }

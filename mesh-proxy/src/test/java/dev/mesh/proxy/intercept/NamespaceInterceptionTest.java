@@ -84,9 +84,10 @@ class NamespaceInterceptionTest {
         String done = NamespaceInterception.apply(namespace, args, Map.of(), List.of());
         String rules = rules();
         assertThat(done).contains("for [IPV4, IPV6]");
-        assertThat(validate(args))
-                .isEqualTo("0 mesh-proxy iptables: a connection to 10.9.0.2:80 comes to port 15006\n"
-                        + "mesh-proxy iptables: a connection to fd09:0:0:0:0:0:0:2%eth0:80 comes to port 15006\n");
+        assertThat(validate(args)).isEqualTo("""
+                        0 mesh-proxy iptables: a connection to 10.9.0.2:80 comes to port 15006
+                        mesh-proxy iptables: a connection to fd09:0:0:0:0:0:0:2%eth0:80 comes to port 15006
+                        """);
 
         NamespaceInterception.apply(namespace, args, Map.of(), List.of());
         assertThat(rules()).isEqualTo(rules);
