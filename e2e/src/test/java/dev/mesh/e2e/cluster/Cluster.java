@@ -96,6 +96,36 @@ public final class Cluster {
         return new Kubectl(kubeconfig);
     }
 
+    /// Runs a program in a node of our own cluster, as root, and gives what it printed.
+    ///
+    /// @param input what it reads from its input
+    /// @throws AssertionError if it failed
+    public String onNode(String node, String input, String... command) {
+        var words = new ArrayList<>(List.of(
+                kube(),
+                "node",
+                "--dir",
+                kubeconfig.resolveSibling(".").normalize().toString(),
+                node));
+        words.addAll(List.of(command));
+        try {
+            var process = new ProcessBuilder(words).redirectErrorStream(true).start();
+            try (var in = process.getOutputStream()) {
+                in.write(input.getBytes(StandardCharsets.UTF_8));
+            }
+            String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            if (process.waitFor() != 0) {
+                throw new AssertionError(String.join(" ", command) + " on " + node + " failed: " + output);
+            }
+            return output;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("interrupted on " + node, e);
+        }
+    }
+
     /// Makes a namespace, without what an earlier run may have left in one of that name.
     ///
     /// @param labels as `kubectl label` takes them: `istio-injection=enabled`
