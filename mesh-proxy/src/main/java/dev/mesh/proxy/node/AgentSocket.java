@@ -33,7 +33,6 @@ import org.slf4j.LoggerFactory;
 final class AgentSocket implements AutoCloseable {
     private static final Logger LOGGER = LoggerFactory.getLogger(AgentSocket.class);
     private static final int LONGEST_LINE = 64 << 10;
-    private static final int LONGEST_CALL_SECONDS = 60;
 
     /// Who answers.
     interface Answers {
@@ -56,8 +55,9 @@ final class AgentSocket implements AutoCloseable {
 
     /// Listens, in place of whoever did so before.
     ///
+    /// @param patience of the plugin, seconds: a connection is of no use afterwards
     /// @throws IOException with a sentence
-    static AgentSocket open(Path file, Answers answers) throws IOException {
+    static AgentSocket open(Path file, int patience, Answers answers) throws IOException {
         var socket = new AgentSocket(file, answers);
         try {
             Files.deleteIfExists(file);
@@ -68,8 +68,7 @@ final class AgentSocket implements AutoCloseable {
                         @Override
                         protected void initChannel(EpollDomainSocketChannel channel) {
                             channel.config().setReadMode(DomainSocketReadMode.FILE_DESCRIPTORS);
-                            channel.pipeline()
-                                    .addLast(new ReadTimeoutHandler(LONGEST_CALL_SECONDS), socket.new Call(channel));
+                            channel.pipeline().addLast(new ReadTimeoutHandler(patience + 5), socket.new Call(channel));
                         }
                     })
                     .bind(new DomainSocketAddress(file.toString()))

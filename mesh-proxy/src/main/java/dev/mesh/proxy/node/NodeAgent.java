@@ -61,7 +61,7 @@ final class NodeAgent implements AutoCloseable {
     /// @throws IOException with a sentence
     void start() throws IOException {
         // First it answers, then pods are sent to it.
-        socket = AgentSocket.open(settings.socket(), this::answer);
+        socket = AgentSocket.open(settings.socket(), settings.patienceSeconds(), this::answer);
         HttpServer server = HttpServer.create(new InetSocketAddress(settings.statusPort()), 0);
         server.setExecutor(Executors.newVirtualThreadPerTaskExecutor());
         server.createContext("/healthz/ready", this::ready);
