@@ -49,13 +49,7 @@ final class NodeAgent implements AutoCloseable {
         this.settings = settings;
         this.api = api;
         files = HostFiles.of(settings);
-        repair = new Repair(
-                api,
-                settings.node(),
-                settings.repair(),
-                settings.labelName(),
-                settings.labelValue(),
-                InstantSource.system());
+        repair = new Repair(api, settings, InstantSource.system());
     }
 
     /// @throws IOException with a sentence
@@ -159,7 +153,10 @@ final class NodeAgent implements AutoCloseable {
         while (!Thread.currentThread().isInterrupted()) {
             String problem = "";
             try {
-                repair.look();
+                // Before it is in place, what is deleted would come up in the same way.
+                if (unready.isEmpty()) {
+                    repair.look();
+                }
             } catch (IOException e) {
                 problem = String.valueOf(e.getMessage());
             }

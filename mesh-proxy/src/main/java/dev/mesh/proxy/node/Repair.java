@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.InstantSource;
 import java.time.temporal.ChronoUnit;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -28,6 +29,7 @@ final class Repair {
 
     private final KubeApi api;
     private final String node;
+    private final Set<String> excluded;
     private final Action action;
     private final String labelName;
     private final String labelValue;
@@ -35,12 +37,13 @@ final class Repair {
     // Of whom has been told already, by uid.
     private final Set<String> known = new HashSet<>();
 
-    Repair(KubeApi api, String node, Action action, String labelName, String labelValue, InstantSource clock) {
+    Repair(KubeApi api, NodeSettings settings, InstantSource clock) {
         this.api = api;
-        this.node = node;
-        this.action = action;
-        this.labelName = labelName;
-        this.labelValue = labelValue;
+        node = settings.node();
+        excluded = settings.excludedNamespaces();
+        action = settings.repair();
+        labelName = settings.labelName();
+        labelValue = settings.labelValue();
         this.clock = clock;
     }
 
@@ -89,7 +92,10 @@ final class Repair {
         String name = Json.text(pod, "metadata", "namespace") + "/" + Json.text(pod, "metadata", "name");
         String why = "came up without the rules that bring its traffic to its proxy";
         try {
-            if (action == Action.LABEL) {
+            // Another of it would come up in the same way.
+            if (PodRules.of(pod, excluded, List.of()) instanceof PodRules.Decision.Leave(String reason)) {
+                say(pod, "BrokenPod", "pod " + why + ", and the node agent lays none: " + reason);
+            } else if (action == Action.LABEL) {
                 label(pod);
                 say(pod, "LabelBrokenPod", "pod " + why + ": labelled " + labelName + "=" + labelValue);
             } else if (Json.objects(pod, "metadata", "ownerReferences").stream()

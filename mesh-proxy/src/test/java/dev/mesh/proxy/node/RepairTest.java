@@ -5,10 +5,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import dev.mesh.proxy.filter.ConfigRejected;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -34,8 +39,14 @@ class RepairTest {
         api.close();
     }
 
-    private Repair repair(Repair.Action action) {
-        return new Repair(new KubeApi(api.address(), folder), "node1", action, "broken", "yes", () -> Instant.EPOCH);
+    private Repair repair(Repair.Action action, String... more) throws ConfigRejected {
+        var args = new ArrayList<>(List.of(
+                "--node=node1",
+                "--namespace=mesh-system",
+                "--repair=" + action.name().toLowerCase(Locale.ROOT),
+                "--repair-label=broken=yes"));
+        args.addAll(List.of(more));
+        return new Repair(new KubeApi(api.address(), folder), NodeSettings.parse(args, Map.of()), () -> Instant.EPOCH);
     }
 
     private JsonObject broken(boolean controlled) {
@@ -78,6 +89,17 @@ class RepairTest {
         broken(false);
         repair(Repair.Action.DELETE).look();
         assertThat(api.asked).singleElement().asString().startsWith("POST ").contains("delete it and create it again");
+    }
+
+    @Test
+    void aPodThatWouldComeUpInTheSameWayAgainIsOnlySpokenOf() throws Exception {
+        broken(true);
+        repair(Repair.Action.DELETE, "--exclude-namespaces=kube-system,shop").look();
+        assertThat(api.asked)
+                .singleElement()
+                .asString()
+                .startsWith("POST ")
+                .contains("and the node agent lays none: its namespace shop is excluded");
     }
 
     @Test
