@@ -19,12 +19,14 @@ public record EndpointSlice(String addressType, List<Endpoint> endpoints, List<E
 
     /// @param addresses all are the same endpoint; consumers use the first
     /// @param conditions null: ready
+    /// @param hostname label of its own name below that of the Service; empty: none
     /// @param nodeName empty: not known
     /// @param targetRef usually a Pod; null for an address that somebody wrote
     @Unused(Unused.ANY)
     public record Endpoint(
             List<String> addresses,
             @Nullable Conditions conditions,
+            String hostname,
             String nodeName,
             String zone,
             @Nullable TargetRef targetRef) {}

@@ -84,6 +84,7 @@ public final class DebugEndpoints {
             case ROUTE -> "route";
             case VIRTUAL_HOST -> "virtual_host";
             case SECRET -> "secret";
+            case NAME_TABLE -> "name_table";
             case PUSH_COMMIT -> "push_commit";
         };
     }

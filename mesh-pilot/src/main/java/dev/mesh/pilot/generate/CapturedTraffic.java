@@ -135,7 +135,7 @@ final class CapturedTraffic {
         }
         return service.hasShortNames() && service.singleAddresses().size() > 1
                 ? List.of(bound(service.singleAddresses()))
-                : service.singleAddresses().stream()
+                : view.addresses(service).stream()
                         .map(address -> new Bound(address, ""))
                         .toList();
     }

@@ -49,6 +49,9 @@ final class SidecarView {
             sidecar.outbound();
             sidecar.inbound();
         }
+        if (view.node().answersNames()) {
+            view.add(NameTables.of(view, sidecar.scope.services().values()));
+        }
     }
 
     // ---- out ----
@@ -105,8 +108,8 @@ final class SidecarView {
             if (port.protocol() == Protocol.TLS) {
                 chains.addAll(routes.tls(ruled, port.number(), "mesh"::equals));
             }
-            routes.tcp(ruled, port.number(), service.addresses(), "mesh"::equals)
-                    .ifPresent(chains::add);
+            var addresses = service.addresses().isEmpty() ? view.addresses(service) : service.addresses();
+            routes.tcp(ruled, port.number(), addresses, "mesh"::equals).ifPresent(chains::add);
         }
         if (chains.stream().noneMatch(chain -> chain.serverNames().isEmpty())) {
             chains.add(new ListenerProtos.TcpChain(
@@ -263,7 +266,7 @@ final class SidecarView {
             // Its pods have names below its own, and connections go to where the client was going.
             List.copyOf(names).forEach(name -> names.add("*." + name));
         }
-        service.singleAddresses().forEach(address -> names.add(address.contains(":") ? "[" + address + "]" : address));
+        view.addresses(service).forEach(address -> names.add(address.contains(":") ? "[" + address + "]" : address));
         var domains = new ArrayList<String>();
         for (String name : names) {
             domains.add(name);

@@ -15,6 +15,7 @@ import dev.mesh.pilot.model.ServiceInfo;
 import dev.mesh.pilot.model.ServiceInfo.Nearness;
 import dev.mesh.pilot.model.ServiceInfo.PortInfo;
 import dev.mesh.pilot.model.ServiceInfo.Resolution;
+import dev.mesh.pilot.model.VirtualAddress;
 import dev.mesh.pilot.model.Workload;
 import dev.mesh.pilot.push.ClientTlsSupport;
 import dev.mesh.pilot.push.DestinationRules;
@@ -111,6 +112,24 @@ final class ViewBuilder {
                 }
             });
         }
+    }
+
+    /// Where this proxy's application calls a service, ranges left aside: at the service's own addresses, or at those
+    /// that it was allocated, in the families that the proxy has.
+    List<String> addresses(ServiceInfo service) {
+        VirtualAddress allocated =
+                node.intercepts() && node.answersNames() ? push.allocated().get(service.host()) : null;
+        if (allocated == null) {
+            return service.singleAddresses();
+        }
+        var addresses = new ArrayList<String>();
+        if (node.addresses().stream().anyMatch(address -> !address.contains(":"))) {
+            addresses.add(allocated.four());
+        }
+        if (node.addresses().stream().anyMatch(address -> address.contains(":"))) {
+            addresses.add(allocated.six());
+        }
+        return addresses;
     }
 
     /// The rule that this proxy uses for a service.

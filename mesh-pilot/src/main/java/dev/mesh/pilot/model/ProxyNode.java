@@ -19,6 +19,7 @@ import java.util.Map;
 /// @param vhds whether virtual hosts are sent one by one
 /// @param pushCommit whether each push ends with a PushCommit
 /// @param secretsOf the namespace whose Secrets it may be given, by the identity that it has proven; empty: none
+/// @param dnsCapture whether the application's DNS questions come to the proxy (metadata DNS_CAPTURE)
 public record ProxyNode(
         String id,
         Type type,
@@ -34,7 +35,8 @@ public record ProxyNode(
         Map<Integer, Integer> applicationPorts,
         boolean vhds,
         boolean pushCommit,
-        String secretsOf) {
+        String secretsOf,
+        boolean dnsCapture) {
     public ProxyNode {
         addresses = List.copyOf(addresses);
         labels = Map.copyOf(labels);
@@ -60,7 +62,8 @@ public record ProxyNode(
                 applicationPorts,
                 vhds,
                 pushCommit,
-                namespace);
+                namespace,
+                dnsCapture);
     }
 
     public enum Type {
@@ -69,6 +72,11 @@ public record ProxyNode(
         ROUTER,
         /// A gRPC library as client (metadata GENERATOR=grpc): gets api_listeners.
         PROXYLESS
+    }
+
+    /// Whether it asks for the names of the mesh. ServiceEntries without addresses are given some for it then.
+    public boolean answersNames() {
+        return type == Type.SIDECAR && dnsCapture;
     }
 
     /// Whether traffic comes to the proxy without its peers' doing.

@@ -13,6 +13,7 @@ import java.util.Map;
 /// @param hasOnlyThesePorts whether a service's port that is not in `ports` is not served here at all
 /// @param node that it runs on; empty = not known, or none
 /// @param otherAddress the same of the other address family; empty = none
+/// @param hostname its own name below that of its headless Service, such as `mysql-0`; empty = it has none
 public record Workload(
         String name,
         String namespace,
@@ -25,7 +26,8 @@ public record Workload(
         Health health,
         boolean hasOnlyThesePorts,
         String node,
-        String otherAddress) {
+        String otherAddress,
+        String hostname) {
     public Workload {
         labels = Map.copyOf(labels);
         ports = Map.copyOf(ports);
@@ -40,7 +42,7 @@ public record Workload(
             Map<String, Integer> ports,
             String locality,
             int weight) {
-        this(name, namespace, address, labels, ports, locality, weight, "", Health.HEALTHY, false, "", "");
+        this(name, namespace, address, labels, ports, locality, weight, "", Health.HEALTHY, false, "", "", "");
     }
 
     /// As a Kubernetes EndpointSlice tells it.
@@ -77,7 +79,8 @@ public record Workload(
                 health,
                 hasOnlyThesePorts,
                 node,
-                other);
+                other,
+                hostname);
     }
 
     /// Whether it has one of the addresses.

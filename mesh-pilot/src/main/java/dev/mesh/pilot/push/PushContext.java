@@ -8,6 +8,7 @@ import dev.mesh.api.networking.VirtualService;
 import dev.mesh.api.object.MeshObject;
 import dev.mesh.pilot.model.MeshDefaults;
 import dev.mesh.pilot.model.ServiceInfo;
+import dev.mesh.pilot.model.VirtualAddress;
 import dev.mesh.pilot.model.Workload;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,6 +22,7 @@ import org.jspecify.annotations.Nullable;
 /// @param services by host
 /// @param known what serves, of all namespaces
 /// @param serving workloads of each service that has any, by host
+/// @param allocated addresses of ServiceEntries that have none of their own, by host
 /// @param virtualServices oldest first, delegates in their place
 /// @param destinationRules by what they are for
 /// @param gateways oldest first
@@ -34,6 +36,7 @@ public record PushContext(
         SortedMap<String, ServiceInfo> services,
         Workloads known,
         Map<String, List<Workload>> serving,
+        SortedMap<String, VirtualAddress> allocated,
         List<Rule<VirtualService>> virtualServices,
         DestinationRules destinationRules,
         List<Rule<Gateway>> gateways,
@@ -100,6 +103,7 @@ public record PushContext(
                 services,
                 others,
                 others.serving(services.values()),
+                allocated,
                 virtualServices,
                 destinationRules,
                 gateways,

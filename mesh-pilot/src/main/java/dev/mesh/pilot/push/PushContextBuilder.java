@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
 /// Objects → [PushContext]. Pure.
 public final class PushContextBuilder {
     private final TreeMap<String, ServiceInfo> services = new TreeMap<>();
+    private final AutoAllocation allocation = new AutoAllocation();
     private final List<PushContext.Rule<VirtualService>> virtualServices = new ArrayList<>();
     private final List<PushContext.Rule<DestinationRule>> destinationRules = new ArrayList<>();
     private final List<PushContext.Rule<Gateway>> gateways = new ArrayList<>();
@@ -64,6 +65,7 @@ public final class PushContextBuilder {
                 services,
                 workloads,
                 workloads.serving(services.values()),
+                allocation.allocate(findings),
                 resolved,
                 DestinationRules.of(destinationRules, MeshSettings.rootNamespace(mesh, defaults)),
                 List.copyOf(gateways),
@@ -79,6 +81,7 @@ public final class PushContextBuilder {
                 context.services(),
                 workloads,
                 context.serving(),
+                context.allocated(),
                 resolved,
                 context.destinationRules(),
                 context.gateways(),
@@ -127,7 +130,9 @@ public final class PushContextBuilder {
 
     private void put(MeshObject object, ServiceInfo service) {
         ServiceInfo other = services.putIfAbsent(service.host(), service);
-        if (other != null) {
+        if (other == null) {
+            allocation.add(object, service);
+        } else {
             findings.add(Remarks.remark(
                     object,
                     Finding.Code.CONFLICTING_HOST,

@@ -117,7 +117,8 @@ public record Workloads(
                         .map(Pod.PodIp::ip)
                         .filter(ip -> !ip.equals(pod.status().podIP()))
                         .findFirst()
-                        .orElse(""));
+                        .orElse(""),
+                "");
     }
 
     private static void slice(
@@ -179,7 +180,8 @@ public record Workloads(
                 health(endpoint.conditions()),
                 true,
                 endpoint.nodeName().isEmpty() && pod != null ? pod.node() : endpoint.nodeName(),
-                "");
+                "",
+                endpoint.hostname());
     }
 
     // Ready is ready, even when it ends: so it is for Services that publish addresses that are not ready. What ends and

@@ -116,7 +116,8 @@ public final class RenderCommand {
                     Map.of(),
                     false,
                     false,
-                    "");
+                    "",
+                    false);
         }
         throw new IllegalArgumentException("no WorkloadEntry or Gateway is called \"" + name + "\" (known: "
                 + String.join(
@@ -146,7 +147,8 @@ public final class RenderCommand {
                 Map.of(),
                 false,
                 false,
-                "");
+                "",
+                false);
     }
 
     private static JsonObject config(ProxyView view) {

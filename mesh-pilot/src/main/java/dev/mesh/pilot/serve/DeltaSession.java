@@ -27,7 +27,13 @@ import org.jspecify.annotations.Nullable;
 /// still refers to (xDS protocol, "Eventual consistency considerations").
 final class DeltaSession implements ClientSession<DeltaDiscoveryRequest, DeltaDiscoveryResponse> {
     private static final List<XdsType> ORDER = List.of(
-            XdsType.CLUSTER, XdsType.ENDPOINT, XdsType.LISTENER, XdsType.ROUTE, XdsType.VIRTUAL_HOST, XdsType.SECRET);
+            XdsType.CLUSTER,
+            XdsType.ENDPOINT,
+            XdsType.LISTENER,
+            XdsType.ROUTE,
+            XdsType.VIRTUAL_HOST,
+            XdsType.SECRET,
+            XdsType.NAME_TABLE);
 
     private final Map<XdsType, Subscription> subscriptions = new EnumMap<>(XdsType.class);
     private long nonces;

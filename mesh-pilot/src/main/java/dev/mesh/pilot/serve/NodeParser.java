@@ -50,7 +50,8 @@ final class NodeParser {
                 metadata.getOrDefault(ClientFeatures.VHDS_METADATA, Value.getDefaultInstance())
                         .getBoolValue(),
                 node.getClientFeaturesList().contains(ClientFeatures.PUSH_COMMIT),
-                "");
+                "",
+                flag(metadata, "DNS_CAPTURE"));
     }
 
     /// The service account that a node claims to run as; empty: it says none.
@@ -77,6 +78,12 @@ final class NodeParser {
 
     private static String text(Map<String, Value> metadata, String key) {
         return metadata.getOrDefault(key, Value.getDefaultInstance()).getStringValue();
+    }
+
+    // Istio's agent sends what stands in the environment: a text.
+    private static boolean flag(Map<String, Value> metadata, String key) {
+        Value value = metadata.getOrDefault(key, Value.getDefaultInstance());
+        return value.getBoolValue() || value.getStringValue().equals("true");
     }
 
     private static Map<String, String> labels(Map<String, Value> metadata) {

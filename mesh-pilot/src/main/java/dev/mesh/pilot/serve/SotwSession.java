@@ -26,8 +26,8 @@ import java.util.TreeSet;
 /// route still refers to, clusters that went stay in the first response of a push and are missing in a second one at
 /// its end. Of the types that are asked for by name only those that changed are sent.
 final class SotwSession implements ClientSession<DiscoveryRequest, DiscoveryResponse> {
-    private static final List<XdsType> ORDER =
-            List.of(XdsType.CLUSTER, XdsType.ENDPOINT, XdsType.LISTENER, XdsType.ROUTE, XdsType.SECRET);
+    private static final List<XdsType> ORDER = List.of(
+            XdsType.CLUSTER, XdsType.ENDPOINT, XdsType.LISTENER, XdsType.ROUTE, XdsType.SECRET, XdsType.NAME_TABLE);
 
     private final Map<XdsType, Subscription> subscriptions = new EnumMap<>(XdsType.class);
     private ProxyView sentView = ProxyView.EMPTY;

@@ -125,7 +125,8 @@ record GoldenCase(Path folder) {
                 ports(settings),
                 Boolean.TRUE.equals(settings.get("vhds")),
                 false,
-                text(settings, "secretsOf", ""));
+                text(settings, "secretsOf", ""),
+                Boolean.TRUE.equals(settings.get("dns")));
     }
 
     private static List<String> addresses(String first, Map<?, ?> settings) {

@@ -94,6 +94,21 @@ class DeltaSessionTest {
     }
 
     @Test
+    void theNameTableIsAWildcardAndComesAfterTheListenersItsAddressesLeadTo() {
+        var before = view("p1", "LISTENER l 1", "NAME_TABLE names 1");
+        session.onRequest(XdsType.NAME_TABLE, request(XdsType.NAME_TABLE).build(), before);
+        session.onRequest(XdsType.LISTENER, request(XdsType.LISTENER).build(), before);
+
+        var push = session.onPush(view("p2", "LISTENER l 2", "NAME_TABLE names 2"));
+        assertThat(push)
+                .extracting(DeltaDiscoveryResponse::getTypeUrl)
+                .containsExactly(XdsType.LISTENER.typeUrl(), XdsType.NAME_TABLE.typeUrl());
+        assertThat(names(push.getLast())).containsExactly("names@2");
+        assertThat(session.onPush(view("p2", "LISTENER l 2", "NAME_TABLE names 2")))
+                .isEmpty();
+    }
+
+    @Test
     void aMissingNameIsSaidToBeAbsentOnceAndSentWhenItAppears() {
         var first = only(session.onRequest(
                 XdsType.ENDPOINT, request(XdsType.ENDPOINT, "a").build(), view("p1")));

@@ -87,6 +87,13 @@ class SotwSessionTest {
     }
 
     @Test
+    void theNameTableNeedsNoNameAndIsSentWhenItChanges() {
+        assertThat(names(ask(XdsType.NAME_TABLE, view("NAME_TABLE names 1")))).containsExactly("names@1");
+        assertThat(session.onPush(view("NAME_TABLE names 1"))).isEmpty();
+        assertThat(names(only(session.onPush(view("NAME_TABLE names 2"))))).containsExactly("names@2");
+    }
+
+    @Test
     void anEmptyFirstRequestForRoutesAsksForNone() {
         assertThat(session.onRequest(XdsType.ROUTE, request(XdsType.ROUTE).build(), view("ROUTE a 1")))
                 .isEmpty();

@@ -143,7 +143,7 @@ public final class Loader {
                     names.addAll(secrets.wanted(staged.secrets()));
                 }
             }
-            case CLUSTER, LISTENER, VIRTUAL_HOST, PUSH_COMMIT -> {}
+            case CLUSTER, LISTENER, VIRTUAL_HOST, NAME_TABLE, PUSH_COMMIT -> {}
         }
         return names;
     }
@@ -373,7 +373,7 @@ public final class Loader {
                 LiveSecrets.check(unpack(update, Secret.getDefaultInstance()));
                 incoming.put(type, update);
             }
-            case PUSH_COMMIT -> {}
+            case NAME_TABLE, PUSH_COMMIT -> {}
         }
     }
 
@@ -523,7 +523,7 @@ public final class Loader {
             case ROUTE -> routes.route(update, unpack(update, RouteConfiguration.getDefaultInstance()));
             case VIRTUAL_HOST -> throw new IllegalStateException("virtual hosts come together");
             case SECRET -> secrets.put(update, unpack(update, Secret.getDefaultInstance()));
-            case PUSH_COMMIT -> {}
+            case NAME_TABLE, PUSH_COMMIT -> {}
         }
     }
 
@@ -543,7 +543,7 @@ public final class Loader {
             case LISTENER -> listeners.remove(name);
             case ROUTE -> routes.remove(name);
             case SECRET -> secrets.gone(name);
-            case VIRTUAL_HOST, PUSH_COMMIT -> ledger.forget(type, name);
+            case VIRTUAL_HOST, NAME_TABLE, PUSH_COMMIT -> ledger.forget(type, name);
         }
     }
 

@@ -60,7 +60,7 @@ final class PushStage {
                 tables.remove(name);
                 configurations.remove(name);
             }
-            case CLUSTER, ENDPOINT, VIRTUAL_HOST, SECRET, PUSH_COMMIT -> {}
+            case CLUSTER, ENDPOINT, VIRTUAL_HOST, SECRET, NAME_TABLE, PUSH_COMMIT -> {}
         }
     }
 

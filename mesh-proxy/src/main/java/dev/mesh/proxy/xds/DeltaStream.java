@@ -82,7 +82,7 @@ final class DeltaStream implements AdsStream {
         return switch (type) {
             case ENDPOINT, ROUTE, SECRET ->
                 subscribed.getOrDefault(type, Set.of()).contains(name);
-            case CLUSTER, LISTENER, VIRTUAL_HOST, PUSH_COMMIT -> true;
+            case CLUSTER, LISTENER, VIRTUAL_HOST, NAME_TABLE, PUSH_COMMIT -> true;
         };
     }
 

@@ -42,6 +42,7 @@ public final class EnvoyTypes {
             io.envoyproxy.envoy.admin.v3.ListenersConfigDump.getDescriptor(),
             io.envoyproxy.envoy.admin.v3.RoutesConfigDump.getDescriptor(),
             io.envoyproxy.envoy.admin.v3.EndpointsConfigDump.getDescriptor(),
+            dev.mesh.api.proto.istio.nds.NameTable.getDescriptor(),
             dev.mesh.api.proto.v1.PushCommit.getDescriptor());
 
     /// For printing and parsing resources with what they carry.
