@@ -26,6 +26,7 @@ class RoomsTest {
             "stream",
             "io",
             "intercept",
+            "dns",
             "tls",
             "format",
             "codec",

@@ -83,7 +83,9 @@ final class NodeParser {
     // Istio's agent sends what stands in the environment: a text.
     private static boolean flag(Map<String, Value> metadata, String key) {
         Value value = metadata.getOrDefault(key, Value.getDefaultInstance());
-        return value.getBoolValue() || value.getStringValue().equals("true");
+        return value.getBoolValue()
+                || value.getStringValue().equalsIgnoreCase("true")
+                || value.getStringValue().equals("1");
     }
 
     private static Map<String, String> labels(Map<String, Value> metadata) {

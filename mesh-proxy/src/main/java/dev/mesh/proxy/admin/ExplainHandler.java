@@ -83,7 +83,7 @@ final class ExplainHandler {
                     }
                 }
                 case ENDPOINT -> endpoints.put(entry.name(), unpack(body, ClusterLoadAssignment.class));
-                case VIRTUAL_HOST, SECRET, PUSH_COMMIT -> {}
+                case VIRTUAL_HOST, SECRET, NAME_TABLE, PUSH_COMMIT -> {}
             }
         }
         return new ConfigSnapshot(listeners, routes, clusters, endpoints, List.of());

@@ -31,6 +31,9 @@ public final class PodEndpoints implements AutoCloseable {
         /// What the agent's part says of itself, in Prometheus' text format.
         String agentMetrics();
 
+        /// The names of the mesh that it answers DNS questions for, as JSON; empty if there are none.
+        String names();
+
         /// Stops being ready and tells connections to end, but serves on.
         void drain();
 
@@ -144,6 +147,7 @@ public final class PodEndpoints implements AutoCloseable {
             case "/stats/prometheus" -> metrics.answer(exchange);
             case "/quitquitquit" -> command(exchange, pod::quit);
             case "/drain" -> command(exchange, pod::drain);
+            case "/debug/ndsz" -> names(exchange);
             default -> {
                 AppProbe probe = settings.probes().get(path);
                 if (probe == null) {
@@ -164,6 +168,21 @@ public final class PodEndpoints implements AutoCloseable {
                 ProbeClient.Outcome outcome = probes.ask(probe, agent == null ? "kube-probe" : agent);
                 reply(exchange, outcome.status(), outcome.words() + "\n");
             }
+        }
+    }
+
+    // As pilot-agent's, for those in the pod only.
+    private void names(HttpExchange exchange) throws IOException {
+        String table = pod.names();
+        if (!exchange.getRemoteAddress().getAddress().isLoopbackAddress()) {
+            reply(exchange, 403, "only from this pod's loopback address\n");
+        } else if (table.isEmpty()) {
+            reply(
+                    exchange,
+                    404,
+                    "no names (expected: ISTIO_META_DNS_CAPTURE=true, and a table from the control plane)\n");
+        } else {
+            reply(exchange, 200, "application/json", table);
         }
     }
 

@@ -10,7 +10,9 @@ import com.google.protobuf.Value;
 import com.google.protobuf.util.JsonFormat;
 import dev.mesh.api.meta.Ports;
 import dev.mesh.api.shape.TimeSpans;
+import dev.mesh.proxy.dns.DnsServer;
 import dev.mesh.proxy.filter.ConfigRejected;
+import dev.mesh.proxy.io.ResolvConf;
 import dev.mesh.proxy.tls.WorkloadKey;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -21,6 +23,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -33,7 +36,10 @@ public final class PodReader {
     private static final String TOKEN_FILE = "/var/run/secrets/tokens/istio-token";
     private static final String LABELS_FILE = "/etc/istio/pod/labels";
     private static final String ANNOTATIONS_FILE = "/etc/istio/pod/annotations";
+    private static final Path RESOLV_CONF = Path.of("/etc/resolv.conf");
+    private static final Path INTERFACES_SIX = Path.of("/proc/net/if_inet6");
     private static final String META = "ISTIO_META_";
+    private static final String DNS_CAPTURE = META + "DNS_CAPTURE";
     private static final String META_JSON = "ISTIO_METAJSON_";
     private static final int DEFAULT_CONCURRENCY = 2;
     /// What Istio's agent knows and this proxy does otherwise or not at all.
@@ -118,6 +124,8 @@ public final class PodReader {
         }
         boolean sidecar = arguments.role().equals("sidecar");
         boolean intercepts = sidecar && !mode.equals("NONE");
+        String domain = arguments.domain().isEmpty() ? namespace + ".svc.cluster.local" : arguments.domain();
+        DnsServer.Settings dns = sidecar && flag(DNS_CAPTURE) ? dns(namespace, domain) : null;
         int concurrency = concurrency(config);
         Map<String, AppProbe> probes = AppProbes.read(text("ISTIO_KUBE_APP_PROBERS"), mistakes);
         PodSettings.AppMetrics metrics = metrics();
@@ -130,7 +138,6 @@ public final class PodReader {
         if (!mistakes.isEmpty()) {
             throw new ConfigRejected(mistakes);
         }
-        String domain = arguments.domain().isEmpty() ? namespace + ".svc.cluster.local" : arguments.domain();
         var node = new PodBootstrap.NodeName(
                 arguments.role() + "~" + addresses.values().iterator().next() + "~" + name + "." + namespace + "~"
                         + domain,
@@ -155,6 +162,7 @@ public final class PodReader {
                 probes,
                 metrics,
                 ending,
+                dns,
                 List.copyOf(remarks));
     }
 
@@ -190,11 +198,14 @@ public final class PodReader {
     }
 
     private boolean flag(String name) {
-        String value = text(name);
-        if (!value.isEmpty() && !value.equals("true") && !value.equals("false")) {
-            mistakes.add(name + ": \"" + value + "\" (expected: true or false)");
-        }
-        return value.equals("true");
+        return switch (text(name).toLowerCase(Locale.ROOT)) {
+            case "true", "1" -> true;
+            case "false", "0", "" -> false;
+            default -> {
+                mistakes.add(name + ": \"" + text(name) + "\" (expected: true or false)");
+                yield false;
+            }
+        };
     }
 
     private Duration span(String name, Duration usual) {
@@ -306,6 +317,59 @@ public final class PodReader {
                 yield WorkloadKey.Kind.P256;
             }
         };
+    }
+
+    // ---- DNS ----
+
+    private DnsServer.Settings dns(String namespace, String domain) {
+        String text = null;
+        try {
+            text = source.read(RESOLV_CONF);
+            if (text == null) {
+                mistakes.add(DNS_CAPTURE + ": " + RESOLV_CONF + " does not exist (expected: the pod's name servers)");
+            }
+        } catch (IOException e) {
+            mistakes.add(DNS_CAPTURE + ": " + RESOLV_CONF + " cannot be read (" + e.getMessage() + ")");
+        }
+        ResolvConf pod = ResolvConf.parse(text == null ? "" : text);
+        if (text != null && pod.nameServers().isEmpty()) {
+            remarks.add(DNS_CAPTURE + ": " + RESOLV_CONF + " names no server: names outside the mesh are not found");
+        }
+        // Istio's variable.
+        String listen = text("DNS_PROXY_ADDR", "localhost:" + Ports.DNS);
+        int colon = listen.lastIndexOf(':');
+        String port = colon < 0 ? "" : listen.substring(colon + 1);
+        List<InetAddress> hosts = List.of();
+        if (!port.matches("[0-9]{1,5}") || Integer.parseInt(port) > 65535) {
+            mistakes.add("DNS_PROXY_ADDR: \"" + listen + "\" (expected: HOST:PORT, such as localhost:15053)");
+            port = "0";
+        } else {
+            hosts = dnsHosts(listen, listen.substring(0, colon));
+        }
+        return DnsServer.Settings.of(
+                hosts, Integer.parseInt(port), namespace, domain, pod, flag("DNS_FORWARD_PARALLEL"));
+    }
+
+    private List<InetAddress> dnsHosts(String listen, String host) {
+        if (host.equals("localhost")) {
+            InetAddress four = InetAddress.ofLiteral("127.0.0.1");
+            return hasLoopbackSix() ? List.of(four, InetAddress.ofLiteral("::1")) : List.of(four);
+        }
+        try {
+            return List.of(InetAddress.ofLiteral(host.replaceAll("[\\[\\]]", "")));
+        } catch (IllegalArgumentException e) {
+            mistakes.add("DNS_PROXY_ADDR: \"" + listen + "\" (expected: localhost or an IP address)");
+            return List.of();
+        }
+    }
+
+    private boolean hasLoopbackSix() {
+        try {
+            String addresses = source.read(INTERFACES_SIX);
+            return addresses != null && addresses.contains("0".repeat(31) + "1 ");
+        } catch (IOException e) {
+            return false; // a machine without IPv6
+        }
     }
 
     // ---- the rest ----

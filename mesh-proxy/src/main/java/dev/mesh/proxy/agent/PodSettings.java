@@ -1,5 +1,6 @@
 package dev.mesh.proxy.agent;
 
+import dev.mesh.proxy.dns.DnsServer;
 import dev.mesh.proxy.tls.WorkloadKey;
 import io.envoyproxy.envoy.config.bootstrap.v3.Bootstrap;
 import java.net.InetAddress;
@@ -18,6 +19,7 @@ import org.jspecify.annotations.Nullable;
 /// @param interceptedPorts where intercepted traffic arrives; empty = none is intercepted
 /// @param probes by path on the status port
 /// @param metrics of the application; null = it has none
+/// @param dns how the application's DNS questions are answered; null = they do not come here
 /// @param remarks what was set and is not honoured, a sentence each
 public record PodSettings(
         Bootstrap bootstrap,
@@ -29,6 +31,7 @@ public record PodSettings(
         Map<String, AppProbe> probes,
         @Nullable AppMetrics metrics,
         Ending ending,
+        DnsServer.@Nullable Settings dns,
         List<String> remarks) {
 
     /// The pod's own endpoints, besides the admin endpoint; 0 = a free port.

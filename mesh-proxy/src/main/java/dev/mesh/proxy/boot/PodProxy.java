@@ -1,10 +1,12 @@
 package dev.mesh.proxy.boot;
 
+import dev.mesh.api.proto.istio.nds.NameTable;
 import dev.mesh.proxy.admin.AdminHandlers;
 import dev.mesh.proxy.admin.AdminView;
 import dev.mesh.proxy.agent.PodBootstrap;
 import dev.mesh.proxy.agent.PodEndpoints;
 import dev.mesh.proxy.agent.PodSettings;
+import dev.mesh.proxy.dns.DnsServer;
 import dev.mesh.proxy.filter.ConfigRejected;
 import dev.mesh.proxy.identity.GrpcAuthority;
 import dev.mesh.proxy.identity.PodToken;
@@ -52,6 +54,7 @@ final class PodProxy implements AutoCloseable, PodEndpoints.Pod {
     private final @Nullable WorkloadIdentity identity;
     private final ProxyProcess proxy;
     private @Nullable PodEndpoints endpoints;
+    private volatile @Nullable DnsServer dns;
     private volatile boolean wasReady;
 
     /// @throws ConfigRejected with every reason why it cannot be made
@@ -68,7 +71,11 @@ final class PodProxy implements AutoCloseable, PodEndpoints.Pod {
                 : new ProxyProcess.Access(
                         own, new PodToken(asked.token(), asked.clusterId(), own::isValid), own.first());
         proxy = new ProxyProcess(
-                settings.bootstrap(), loops, access, settings.ending().listeners());
+                settings.bootstrap(),
+                loops,
+                access,
+                settings.ending().listeners(),
+                settings.dns() == null ? null : this::names);
     }
 
     /// Secrets that a proxy with these settings will have, for checks.
@@ -105,11 +112,33 @@ final class PodProxy implements AutoCloseable, PodEndpoints.Pod {
         } catch (IOException e) {
             throw new ConfigRejected(String.valueOf(e.getMessage()));
         }
+        DnsServer.Settings captured = settings.dns();
+        if (captured != null) {
+            try {
+                dns = DnsServer.start(captured, loops);
+            } catch (IOException e) {
+                throw new ConfigRejected(String.valueOf(e.getMessage()));
+            }
+        }
         WorkloadIdentity own = identity;
         if (own != null) {
             own.start();
         }
         proxy.start();
+    }
+
+    // The server is there before anything is asked of the control plane.
+    private void names(NameTable table) {
+        DnsServer server = dns;
+        if (server != null) {
+            server.names(table);
+        }
+    }
+
+    /// The DNS server; null if none was asked for, or before [#start].
+    @Nullable
+    DnsServer dns() {
+        return dns;
     }
 
     private WorkloadIdentity identity(PodSettings.Identity asked) throws ConfigRejected {
@@ -236,7 +265,16 @@ final class PodProxy implements AutoCloseable, PodEndpoints.Pod {
                         + " refused: GET /config_dump of the admin endpoint says why)";
             }
         }
-        return "";
+        DnsServer server = dns;
+        return server == null || server.hasNames()
+                ? ""
+                : "no names yet: the control plane has sent no table of names for DNS questions";
+    }
+
+    @Override
+    public String names() {
+        DnsServer server = dns;
+        return server == null ? "" : server.table();
     }
 
     @Override
@@ -246,9 +284,11 @@ final class PodProxy implements AutoCloseable, PodEndpoints.Pod {
 
     @Override
     public String agentMetrics() {
+        DnsServer server = dns;
+        String counted = server == null ? "" : server.metrics();
         WorkloadIdentity own = identity;
         if (own == null) {
-            return "";
+            return counted;
         }
         Instant ends = own.ends();
         long left = ends == null
@@ -261,7 +301,7 @@ final class PodProxy implements AutoCloseable, PodEndpoints.Pod {
                 istio_agent_num_outgoing_requests{request_type="csr"} %d
                 # TYPE istio_agent_num_failed_outgoing_requests counter
                 istio_agent_num_failed_outgoing_requests{request_type="csr"} %d
-                """.formatted(left, own.requests(), own.failures());
+                """.formatted(left, own.requests(), own.failures()) + counted;
     }
 
     @Override
@@ -309,6 +349,10 @@ final class PodProxy implements AutoCloseable, PodEndpoints.Pod {
         WorkloadIdentity own = identity;
         if (own != null) {
             own.close();
+        }
+        DnsServer server = dns;
+        if (server != null) {
+            server.close();
         }
         proxy.close(Duration.ZERO);
         PodEndpoints serving = endpoints;

@@ -2,6 +2,7 @@ package dev.mesh.proxy.boot;
 
 import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
+import dev.mesh.api.proto.istio.nds.NameTable;
 import dev.mesh.api.xds.XdsType;
 import dev.mesh.proxy.accesslog.AccessLogs;
 import dev.mesh.proxy.admin.AdminHandlers;
@@ -46,6 +47,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -77,6 +79,7 @@ public final class ProxyProcess implements AutoCloseable {
     private final UpstreamPools pools;
     private final ListenerManager listeners;
     private final Loader loader;
+    private final @Nullable StagedNames names;
     private final CompletableFuture<Void> quit = new CompletableFuture<>();
     private final long started = System.nanoTime();
     private final Duration drainTime;
@@ -96,12 +99,21 @@ public final class ProxyProcess implements AutoCloseable {
     /// @param loops shared, not closed by this
     /// @param drainTime how long connections are told to end before listeners are closed
     public ProxyProcess(Bootstrap bootstrap, Loops loops, Access access, Duration drainTime) {
+        this(bootstrap, loops, access, drainTime, null);
+    }
+
+    /// @param loops shared, not closed by this
+    /// @param drainTime how long connections are told to end before listeners are closed
+    /// @param dns told the names of the mesh, on any thread; null = they are not asked for
+    public ProxyProcess(
+            Bootstrap bootstrap, Loops loops, Access access, Duration drainTime, @Nullable Consumer<NameTable> dns) {
         this.bootstrap = bootstrap;
         this.drainTime = drainTime;
         this.access = access;
         String id = bootstrap.getNode().getId();
         thread = Executors.newSingleThreadScheduledExecutor(
                 Thread.ofPlatform().name("config " + id).daemon(true).factory());
+        names = dns == null ? null : new StagedNames(dns, thread);
         accessLogs = new AccessLogs(stats);
         var connector = new TcpConnector(loops);
         pools = new UpstreamPools(connector);
@@ -310,6 +322,7 @@ public final class ProxyProcess implements AutoCloseable {
         session = second;
         loader.observer((changed, gone) -> {
             second.changed();
+            namesInEffect();
             liveIfSettled();
         });
         access.identified().thenRun(() -> {
@@ -318,11 +331,22 @@ public final class ProxyProcess implements AutoCloseable {
         });
     }
 
+    private void namesInEffect() {
+        StagedNames staged = names;
+        if (staged != null) {
+            staged.inEffect(loader.pushInEffect());
+        }
+    }
+
     /// Between the stream and the loader.
     private final class Resources implements AdsClient.Handler {
         @Override
         public List<String> onResources(
                 XdsType type, List<Received> resources, List<String> removed, boolean complete, String push) {
+            if (type == XdsType.NAME_TABLE) {
+                StagedNames staged = names;
+                return staged == null ? List.of() : staged.take(resources, push, loader.pushInEffect());
+            }
             var updates = new ArrayList<Loader.Update>();
             for (Received received : resources) {
                 var body = received.body();
@@ -349,8 +373,14 @@ public final class ProxyProcess implements AutoCloseable {
         }
 
         @Override
+        public boolean wantsNames() {
+            return names != null;
+        }
+
+        @Override
         public void onPushCommit(String push) {
             loader.commit(push);
+            namesInEffect();
             SessionClient second = session;
             if (second != null) {
                 second.changed();

@@ -1,11 +1,10 @@
 package dev.mesh.proxy.intercept;
 
+import dev.mesh.proxy.io.ResolvConf;
 import java.io.IOException;
-import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 
 /// What is to be known of the machine, or of the pod: read from its files.
@@ -44,23 +43,9 @@ record Machine(boolean ipv6, boolean mayAdminister, List<String> nameServers, lo
 
     /// @param resolver as `/etc/resolv.conf`
     static List<String> nameServers(String resolver) {
-        var servers = new ArrayList<String>();
-        resolver.lines()
-                .map(line -> line.trim().split("\\s+"))
-                .filter(fields -> fields.length >= 2 && fields[0].equals("nameserver"))
-                .map(fields -> fields[1].replaceFirst("%.*", ""))
-                .filter(Machine::isAddress)
-                .forEach(servers::add);
-        return List.copyOf(servers);
-    }
-
-    private static boolean isAddress(String text) {
-        try {
-            InetAddress.ofLiteral(text);
-            return true;
-        } catch (IllegalArgumentException e) {
-            return false;
-        }
+        return ResolvConf.parse(resolver).nameServers().stream()
+                .map(server -> server.replaceFirst("%.*", ""))
+                .toList();
     }
 
     private static String text(Path file) {

@@ -64,6 +64,9 @@ public final class AdsClient {
         /// Whether virtual hosts are to be asked for.
         boolean wantsVirtualHosts();
 
+        /// Whether the names of the mesh are to be asked for.
+        boolean wantsNames();
+
         /// A push ended ([ClientFeatures#PUSH_COMMIT]).
         void onPushCommit(String push);
 

@@ -34,9 +34,12 @@ final class DeltaStream implements AdsStream {
         this.known = known;
         requests = AggregatedDiscoveryServiceGrpc.newStub(channel)
                 .deltaAggregatedResources(events.observer(this::onResponse));
-        for (XdsType type : List.of(XdsType.CLUSTER, XdsType.LISTENER, XdsType.PUSH_COMMIT)) {
-            subscribeAll(type);
+        subscribeAll(XdsType.CLUSTER);
+        subscribeAll(XdsType.LISTENER);
+        if (handler.wantsNames()) {
+            subscribeAll(XdsType.NAME_TABLE);
         }
+        subscribeAll(XdsType.PUSH_COMMIT);
         updateSubscriptions();
     }
 

@@ -51,6 +51,9 @@ final class SotwStream implements AdsStream {
                 .streamAggregatedResources(events.observer(this::onResponse));
         requests.onNext(request(XdsType.CLUSTER).build());
         requests.onNext(request(XdsType.LISTENER).build());
+        if (handler.wantsNames()) {
+            requests.onNext(request(XdsType.NAME_TABLE).build());
+        }
         updateSubscriptions();
     }
 
@@ -67,7 +70,8 @@ final class SotwStream implements AdsStream {
         for (int i = 0; i < response.getResourcesCount(); i++) {
             try {
                 var resource = read(type, response.getResources(i), response.getVersionInfo());
-                if (complete || subscribed.getOrDefault(type, Set.of()).contains(resource.name())) {
+                if (type.wildcardByDefault()
+                        || subscribed.getOrDefault(type, Set.of()).contains(resource.name())) {
                     received.add(resource);
                 }
             } catch (IOException e) {
@@ -118,11 +122,14 @@ final class SotwStream implements AdsStream {
             throw new InvalidProtocolBufferException(
                     "\"" + inner.getTypeUrl() + "\" (expected: " + type.typeUrl() + ")");
         }
-        return new AdsClient.Handler.Received(name.isEmpty() ? name(inner) : name, version, inner);
+        return new AdsClient.Handler.Received(name.isEmpty() ? name(type, inner) : name, version, inner);
     }
 
-    // Every type of resource has its name in field 1.
-    private static String name(Any resource) throws IOException {
+    // Every type of resource has its name in field 1, but for the table of which there is one.
+    private static String name(XdsType type, Any resource) throws IOException {
+        if (type == XdsType.NAME_TABLE) {
+            return type.shortName();
+        }
         CodedInputStream in = resource.getValue().newCodedInput();
         String name = "";
         for (int tag = in.readTag(); tag != 0; tag = in.readTag()) {

@@ -21,6 +21,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 class PodReaderTest {
     private static final Path FOLDER = Path.of("src/test/resources/agent");
 
+    private static final List<String> READ = List.of("/etc", "/proc/net");
+
     static Stream<String> pods() throws IOException {
         try (var files = Files.list(FOLDER)) {
             return files.map(file -> file.getFileName().toString()).sorted().toList().stream();
@@ -37,7 +39,7 @@ class PodReaderTest {
         }
         return PodReader.read(new PodReader.Arguments(lines.getFirst(), "", null, ""), environment, file -> {
             Path given = pod.resolve(file.getFileName());
-            return file.startsWith("/etc/istio/pod") && Files.exists(given) ? Files.readString(given) : null;
+            return READ.stream().anyMatch(file::startsWith) && Files.exists(given) ? Files.readString(given) : null;
         });
     }
 
@@ -80,6 +82,9 @@ class PodReaderTest {
                         text.append(path).append(": ").append(probe).append('\n'));
         text.append("metrics: ").append(settings.metrics()).append('\n');
         text.append("ending: ").append(settings.ending()).append('\n');
+        if (settings.dns() != null) {
+            text.append("dns: ").append(settings.dns()).append('\n');
+        }
         settings.remarks()
                 .forEach(remark -> text.append("remark: ").append(remark).append('\n'));
         return text.toString();

@@ -6,11 +6,13 @@ import static org.awaitility.Awaitility.await;
 import com.sun.net.httpserver.HttpServer;
 import com.sun.net.httpserver.HttpsConfigurator;
 import com.sun.net.httpserver.HttpsServer;
+import dev.mesh.api.proto.istio.nds.NameTable;
 import dev.mesh.api.xds.XdsType;
 import dev.mesh.proxy.admin.AdminHandlers;
 import dev.mesh.proxy.agent.AgentCommand;
 import dev.mesh.proxy.agent.PodEndpoints;
 import dev.mesh.proxy.agent.PodReader;
+import dev.mesh.proxy.dns.JdkClient;
 import dev.mesh.proxy.identity.SigningAuthority;
 import io.envoyproxy.envoy.config.core.v3.TrafficDirection;
 import io.envoyproxy.envoy.config.listener.v3.Listener;
@@ -94,10 +96,16 @@ class PodProxyTest {
                         + " \"terminationDrainDuration\": \"0s\", \"interceptionMode\": \"NONE\"}");
         environment.putAll(more);
         var started = new PodProxy(
-                PodReader.read(new PodReader.Arguments("sidecar", "", null, ""), environment, file -> null));
+                PodReader.read(new PodReader.Arguments("sidecar", "", null, ""), environment, PodProxyTest::file));
         proxy = started;
         started.start();
         return started;
+    }
+
+    private static @Nullable String file(Path file) {
+        return file.equals(Path.of("/etc/resolv.conf"))
+                ? "search shop.svc.cluster.local\nnameserver 127.0.0.1\n"
+                : null;
     }
 
     private static void serves(PodProxy proxy) {
@@ -139,11 +147,13 @@ class PodProxyTest {
         PodProxy running = start(Map.of());
         serves(running);
         String before = pilot.calls("DeltaAggregatedResources").getFirst().serial();
+        String shown = admin(running, "/certs");
         Files.writeString(token, "second-token");
         pilot.accept("second-token");
         authority.validity(Duration.ofHours(24));
         await().until(() -> pilot.calls("CreateCertificate").stream()
                 .anyMatch(call -> call.authorization().equals("Bearer second-token")));
+        await().until(() -> !admin(running, "/certs").equals(shown));
         assertThat(pilot.plane().streams()).isEqualTo(1);
         int port = pilot.port();
         pilot.close();
@@ -289,6 +299,75 @@ class PodProxyTest {
         await().until(() -> running.proxy().controlPlaneProblem().contains("Connection refused"));
         assertThat(running.unready()).isEmpty();
         assertThat(running.proxy().bound()).containsKey("web");
+    }
+
+    @Test
+    void answersForTheMeshOnceItHasItsNamesAndForEverAfter() throws Exception {
+        var captured = Map.of("ISTIO_META_DNS_CAPTURE", "true", "DNS_PROXY_ADDR", "127.0.0.1:0");
+        PodProxy running = start(captured);
+        serves(running);
+        int status = endpoints(running).statusPort();
+        assertThat(running.unready())
+                .isEqualTo("no names yet: the control plane has sent no table of names for DNS" + " questions");
+        assertThat(ask(status, "GET", "/debug/ndsz").statusCode()).isEqualTo(404);
+        pilot.plane().put(XdsType.NAME_TABLE, "names", names("10.96.0.1"));
+        pilot.plane().publish(XdsType.NAME_TABLE);
+        await().until(() -> running.unready().isEmpty());
+        assertThat(resolve(running)).isEqualTo("10.96.0.1");
+        assertThat(ask(status, "GET", "/debug/ndsz").body()).contains("\"cart.shop.svc.cluster.local\"", "10.96.0.1");
+        assertThat(ask(status, "GET", "/stats/prometheus").body())
+                .contains("istio_agent_dns_requests_total 1\n", "istio_agent_dns_names 4\n");
+
+        pilot.close();
+        await().until(() -> running.proxy().controlPlaneProblem().contains("Connection refused"));
+        assertThat(resolve(running)).isEqualTo("10.96.0.1");
+        assertThat(running.unready()).isEmpty();
+    }
+
+    /// A name whose listener is not there yet would lead nowhere.
+    @Test
+    void namesCountWhenThePushTheyBelongToIsInEffect() throws Exception {
+        pilot.plane().put(XdsType.NAME_TABLE, "names", names("10.96.0.1"));
+        pilot.plane().begin("one");
+        PodProxy running = start(Map.of("ISTIO_META_DNS_CAPTURE", "true", "DNS_PROXY_ADDR", "127.0.0.1:0"));
+        await().until(() -> running.unready().isEmpty());
+        await().until(() -> running.proxy().adminHandlers() != null
+                && running.proxy().loader().pushInEffect().equals("one"));
+        pilot.plane().begin("two");
+        pilot.plane().put(XdsType.NAME_TABLE, "names", names("10.96.0.2"));
+        int heard = pilot.plane().deltaRequests(XdsType.NAME_TABLE).size();
+        pilot.plane().publish(XdsType.NAME_TABLE);
+        await().until(() -> pilot.plane().deltaRequests(XdsType.NAME_TABLE).size() > heard);
+        assertThat(resolve(running)).isEqualTo("10.96.0.1");
+        pilot.plane().commit();
+        await().until(() -> resolve(running).equals("10.96.0.2"));
+    }
+
+    @Test
+    void withoutCaptureNamesAreNotAskedFor() throws Exception {
+        pilot.plane().put(XdsType.NAME_TABLE, "names", names("10.96.0.1"));
+        PodProxy running = start(Map.of());
+        await().until(() -> running.unready().isEmpty());
+        assertThat(running.dns()).isNull();
+        assertThat(pilot.plane().deltaRequests(XdsType.NAME_TABLE)).isEmpty();
+    }
+
+    private static NameTable names(String address) {
+        return NameTable.newBuilder()
+                .putTable(
+                        "cart.shop.svc.cluster.local",
+                        NameTable.NameInfo.newBuilder()
+                                .setRegistry("Kubernetes")
+                                .setShortname("cart")
+                                .setNamespace("shop")
+                                .addIps(address)
+                                .build())
+                .build();
+    }
+
+    private static String resolve(PodProxy proxy) throws Exception {
+        return JdkClient.ask(Objects.requireNonNull(proxy.dns()).port(), "cart", "A")
+                .getFirst();
     }
 
     @Test
