@@ -63,8 +63,6 @@ final class ProxyConfigs {
             Map.entry("statsCompression", Honoured.NO),
             Map.entry("runtimeValues", Honoured.NO)));
 
-    private static final String DNS_CAPTURE = "ISTIO_META_DNS_CAPTURE";
-
     private ProxyConfigs() {}
 
     /// @param remark told `path, message` of an error
@@ -109,17 +107,6 @@ final class ProxyConfigs {
         String statusPort = annotations.getOrDefault(Names.STATUS_PORT, "");
         if (!statusPort.isEmpty()) {
             config.addProperty("statusPort", Integer.valueOf(statusPort));
-        }
-        if (config.get("proxyMetadata") instanceof JsonObject metadata && metadata.has(DNS_CAPTURE)) {
-            // Captured questions would reach nobody.
-            boolean wanted = "true".equals(Json.text(metadata, DNS_CAPTURE));
-            metadata.remove(DNS_CAPTURE);
-            if (wanted) {
-                left.accept(
-                        "",
-                        "proxyMetadata." + DNS_CAPTURE
-                                + " is not honoured yet: the pod asks its own DNS servers as before");
-            }
         }
         return config;
     }
