@@ -47,19 +47,8 @@ class BookinfoClusterTest {
         apply(networking.resolve("bookinfo-gateway.yaml"));
         apply(networking.resolve("destination-rule-all.yaml"));
         apply(networking.resolve("virtual-service-all-v1.yaml"));
-        // Its Gateway is for port 8080, which the gateway's Service does not have: its pod is asked.
-        gateway = "http://"
-                + cluster.kubectl()
-                        .run(
-                                "get",
-                                "pods",
-                                "-n",
-                                InstalledMesh.NAMESPACE,
-                                "-l",
-                                "istio=ingressgateway",
-                                "-o",
-                                "jsonpath={.items[0].status.podIP}")
-                + ":8080";
+        // Its Gateway says 8080: the pod's port that the Service's 80 leads to.
+        gateway = mesh.gateway();
         await().atMost(PATIENCE)
                 .untilAsserted(() -> assertThat(mesh.status(gateway + PAGE)).isEqualTo("200"));
     }

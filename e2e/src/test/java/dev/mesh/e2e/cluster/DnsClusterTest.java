@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import java.nio.file.Path;
 import java.time.Duration;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -16,38 +15,14 @@ import org.junit.jupiter.api.Test;
 @SuppressWarnings("NullAway.Init") // set by JUnit
 class DnsClusterTest {
     private static final String NAMESPACE = "dns-test";
-    private static final String SYSTEM = "mesh-system";
-    private static final Path CHARTS = Path.of("..", "charts").toAbsolutePath().normalize();
     private static final Duration A_MOMENT = Duration.ofSeconds(10);
 
     private static Cluster cluster;
-    private static boolean installed;
 
     @BeforeAll
     static void deploys() {
-        assumeTrue(
-                !System.getProperty("helm", "").isEmpty()
-                        && !System.getProperty("images", "").isEmpty(),
-                "needs -Dhelm and -Dimages");
-        cluster = Cluster.shared();
+        cluster = InstalledMesh.shared().cluster();
         assumeTrue(cluster.isOurs(), "uses an image that only our own cluster has");
-        if (cluster.kubectl()
-                        .execute("", "get", "deployment", "mesh-pilot", "-n", SYSTEM)
-                        .status()
-                != 0) {
-            installed = true;
-            new Helm(cluster.kubeconfig())
-                    .run(
-                            "install",
-                            "mesh",
-                            CHARTS.resolve("mesh").toString(),
-                            "-n",
-                            SYSTEM,
-                            "--create-namespace",
-                            "--set=ingress.enabled=false",
-                            "--wait",
-                            "--timeout=3m");
-        }
         cluster.createNamespace(NAMESPACE, "mesh.dev/injection=enabled");
         cluster.kubectl()
                 .execute(
@@ -88,9 +63,6 @@ class DnsClusterTest {
     static void removes() {
         if (cluster != null && cluster.isOurs()) {
             cluster.deleteNamespace(NAMESPACE);
-            if (installed) {
-                new Helm(cluster.kubeconfig()).run("uninstall", "mesh", "-n", SYSTEM, "--wait", "--timeout=2m");
-            }
         }
     }
 
