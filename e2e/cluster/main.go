@@ -39,6 +39,9 @@ var components = []string{
 }
 
 func main() {
+	if filepath.Base(os.Args[0]) == "kubectl" { // a link to this program, for the path
+		os.Args = slices.Insert(os.Args, 1, "kubectl")
+	}
 	if len(os.Args) < 2 || slices.Contains([]string{"help", "--help", "-h"}, os.Args[1]) {
 		fmt.Println(usage + strings.Join(components, ", "))
 		return

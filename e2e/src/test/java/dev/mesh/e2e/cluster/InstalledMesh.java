@@ -164,14 +164,15 @@ public final class InstalledMesh {
         command.addAll(List.of(arguments));
         try {
             Path errors = Files.createTempFile("meshctl", ".err");
-            Path kubectl = Files.createTempFile("kubectl", ".sh");
             try {
-                // kubectl is a part of the program of `./scripts/kube`.
-                Files.writeString(kubectl, "#!/bin/sh\nexec " + System.getProperty("kube") + " kubectl \"$@\"\n");
-                assertThat(kubectl.toFile().setExecutable(true)).isTrue();
                 var builder = new ProcessBuilder(command).redirectError(errors.toFile());
                 builder.environment().put("KUBECONFIG", cluster.kubeconfig().toString());
-                builder.environment().put("MESH_KUBECTL", kubectl.toString());
+                builder.environment()
+                        .put(
+                                "MESH_KUBECTL",
+                                Path.of(Cluster.kube())
+                                        .resolveSibling("kubectl")
+                                        .toString());
                 builder.environment().put("MESH_HELM", System.getProperty("helm"));
                 var process = builder.start();
                 process.getOutputStream().close();
@@ -180,7 +181,6 @@ public final class InstalledMesh {
                 return new Kubectl.Result(command, status, output, Files.readString(errors));
             } finally {
                 Files.delete(errors);
-                Files.delete(kubectl);
             }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
