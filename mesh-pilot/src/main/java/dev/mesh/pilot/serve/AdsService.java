@@ -49,7 +49,7 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
         observer = to;
     }
 
-    /// Who may be given Secrets from now on, of those who have proven who they are.
+    /// Who may be given Secrets from now on; nobody before.
     public void secretAccess(SecretAccess to) {
         secrets = to;
     }

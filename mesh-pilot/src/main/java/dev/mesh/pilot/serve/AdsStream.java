@@ -45,6 +45,7 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
     private final Instant since = Instant.now();
     private final ArrayDeque<R> outgoing = new ArrayDeque<>();
     private String workload = "";
+    private boolean asked; // by the stream's own calls alone, which come one after the other
     private String userAgent = "";
     private @Nullable ProxyNode node;
     private ProxyView view = ProxyView.EMPTY;
@@ -92,6 +93,11 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
 
     @Override
     public void onNext(Q request) {
+        PushContext newestNow = newest.get();
+        if (!asked && newestNow != null && !newestNow.credentials().byName().isEmpty()) {
+            asked = true;
+            secrets.mayRead(caller); // may wait for the API server, which nobody should do with the lock: it remembers
+        }
         synchronized (this) {
             if (over) {
                 return;
@@ -164,16 +170,14 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
                         LOGGER.atWarn().addKeyValue("proxy", nodeId()).log("{}", finding));
     }
 
-    // On the loopback port the machine itself is trusted; elsewhere what counts is what the caller has proven.
+    // What counts is what the caller has proven; who came by loopback has proven nothing, and is who he says.
     private ProxyNode withSecrets(PushContext context, ProxyNode who) {
         if (context.credentials().byName().isEmpty()) {
             return who;
         }
-        if (caller == null) {
-            return who.mayReadSecretsOf(who.namespace());
-        }
         if (secrets.mayRead(caller)) {
-            return who.mayReadSecretsOf(caller.identity().namespace());
+            return who.mayReadSecretsOf(
+                    caller == null ? who.namespace() : caller.identity().namespace());
         }
         if (who.type() == ProxyNode.Type.ROUTER && !toldOfSecrets) {
             toldOfSecrets = true;
@@ -181,7 +185,7 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
                     .addKeyValue("proxy", who.id())
                     .log(
                             "is given no Secrets: {} may not list secrets in its namespace (expected: a Role that lets it)",
-                            caller.identity());
+                            caller == null ? "who comes by the loopback port" : caller.identity());
         }
         return who;
     }
