@@ -29,6 +29,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -98,6 +99,7 @@ public final class Pilot implements AutoCloseable {
 
     /// Reads everything there is, then serves on loopback.
     public void start() throws IOException {
+        secretAccess(SecretAccess.LOCAL);
         start(pilot -> () -> {});
     }
 
@@ -105,7 +107,7 @@ public final class Pilot implements AutoCloseable {
     void start(Further more) throws IOException {
         source.read();
         read = true;
-        snapshot();
+        firstSnapshot();
         source.start();
         server.start();
         further = more.serve(this);
@@ -180,7 +182,7 @@ public final class Pilot implements AutoCloseable {
         discovery = to;
     }
 
-    /// Who of those that have proven who they are may be given Secrets.
+    /// Who may be given Secrets; nobody before.
     void secretAccess(SecretAccess to) {
         ads.secretAccess(to);
     }
@@ -195,6 +197,18 @@ public final class Pilot implements AutoCloseable {
         }
         oldestChange.compareAndSet(0, System.nanoTime());
         debouncer.changed();
+    }
+
+    // On the thread of all others, for changes may come from now on.
+    private void firstSnapshot() throws IOException {
+        try {
+            snapshotThread.submit(this::snapshot).get();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted before the first snapshot", e);
+        } catch (ExecutionException e) {
+            throw new IOException("the first snapshot cannot be made: " + e.getCause(), e);
+        }
     }
 
     private void snapshot() {
