@@ -140,7 +140,7 @@ final class GatewayView {
                 passthrough(server, names, chains);
                 continue;
             }
-            if (!ServerTlsSupport.refusal(tls).isEmpty() || !names.addAll(sni)) {
+            if (!ServerTlsSupport.refusal(tls).isEmpty() || !names.addAll(sni.isEmpty() ? List.of("*") : sni)) {
                 continue;
             }
             view.secrets(tls, server.gateway().object().ref());

@@ -7,6 +7,7 @@ import dev.mesh.pilot.model.ServiceInfo;
 import dev.mesh.pilot.model.Workload;
 import java.util.Collection;
 import java.util.List;
+import java.util.stream.Stream;
 
 /// The names that a proxy answers DNS questions for (Istio, `BuildNameTable`): every service that it may call and that
 /// has addresses. What is not in the table, an ExternalName Service for one, is asked of the pod's own name servers.
@@ -48,20 +49,28 @@ final class NameTables {
                 info(
                         service,
                         service.name(),
-                        serving.stream().map(Workload::address).distinct().toList()));
+                        serving.stream()
+                                .flatMap(workload -> addresses(view, workload))
+                                .distinct()
+                                .toList()));
         for (Workload workload : serving) {
             if (!workload.hostname().isEmpty()) {
                 String own = workload.hostname() + "." + service.host();
                 NameInfo known = table.getTableOrDefault(own, NameInfo.getDefaultInstance());
-                if (!known.getIpsList().contains(workload.address())) {
-                    table.putTable(
-                            own,
-                            info(service, workload.hostname() + "." + service.name(), known.getIpsList()).toBuilder()
-                                    .addIps(workload.address())
-                                    .build());
-                }
+                var all = Stream.concat(known.getIpsList().stream(), addresses(view, workload))
+                        .distinct()
+                        .toList();
+                table.putTable(own, info(service, workload.hostname() + "." + service.name(), all));
             }
         }
+    }
+
+    // Of both families, those that the proxy has; whoever has the wrong ones alone is there all the same.
+    private static Stream<String> addresses(ViewBuilder view, Workload workload) {
+        var spoken = Stream.of(workload.address(), workload.otherAddress())
+                .filter(address -> !address.isEmpty() && view.node().speaks(address))
+                .toList();
+        return spoken.isEmpty() ? Stream.of(workload.address()) : spoken.stream();
     }
 
     private static NameInfo info(ServiceInfo service, String shortName, List<String> addresses) {

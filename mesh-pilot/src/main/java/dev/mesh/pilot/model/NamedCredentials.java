@@ -52,6 +52,7 @@ public final class NamedCredentials {
         CredentialName name = CredentialName.of(written);
         names.add(name.name());
         names.add(name.authorities().name());
+        names.add(name.plainName());
     }
 
     private static List<String> written(ServerTls tls) {

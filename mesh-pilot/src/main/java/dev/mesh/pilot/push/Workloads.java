@@ -232,9 +232,8 @@ public record Workloads(
         return serving;
     }
 
-    // A dual-stack Service has every Pod in both families. It is one endpoint, at the Service's first family, and at
-    // the
-    // other for clients that have that alone.
+    // A dual-stack Service has every Pod in both families. It is one endpoint, at the Service's first family, and
+    // at the other for clients that have that alone.
     private static List<Workload> ofFamily(Map<String, List<Workload>> families, ServiceInfo service) {
         String first = service.addresses().isEmpty()
                 ? "IPv4"

@@ -76,8 +76,14 @@ public final class MeshQueries extends MeshQueryGrpc.MeshQueryImplBase {
                 .ifPresent(state -> status.setHasSession(true)
                         .setPushIdApplied(state.pushId())
                         .setProxyVersion("mesh-proxy " + state.hello().getVersion()));
-        for (XdsType type :
-                List.of(XdsType.CLUSTER, XdsType.ENDPOINT, XdsType.LISTENER, XdsType.ROUTE, XdsType.VIRTUAL_HOST)) {
+        for (XdsType type : List.of(
+                XdsType.CLUSTER,
+                XdsType.ENDPOINT,
+                XdsType.LISTENER,
+                XdsType.ROUTE,
+                XdsType.VIRTUAL_HOST,
+                XdsType.SECRET,
+                XdsType.NAME_TABLE)) {
             var state = connected.types().get(type);
             if (state != null) {
                 status.addTypes(TypeStatus.newBuilder()
