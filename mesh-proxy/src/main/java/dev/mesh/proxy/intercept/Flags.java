@@ -30,8 +30,7 @@ final class Flags {
               -o, --istio-local-outbound-ports-exclude PORTS   destination ports to leave alone
               -c, --istio-exclude-interfaces NAMES  interfaces to leave alone
               -k, --kube-virt-interfaces NAMES      interfaces whose inbound traffic is a virtual machine's outbound
-                  --redirect-dns                    questions to the name servers of /etc/resolv.conf go to 15053,
-                                                    where mesh-proxy does not answer yet
+                  --redirect-dns                    questions to the name servers of /etc/resolv.conf go to 15053
                   --capture-all-dns                 all questions to port 53 do
                   --drop-invalid                    drops packets outside of their connection's window
                   --host-ipv4-loopback-cidr CIDR    (default: 127.0.0.1/32)

@@ -2,6 +2,8 @@ package dev.mesh.proxy.node;
 
 import com.google.gson.JsonObject;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
@@ -69,15 +71,18 @@ final class HostFiles {
         installPlugin();
         List<CniConfig.Text> all = configurations();
         CniConfig.Text chosen = chosen(all);
+        String ours = chosen.file();
         if (!CniConfig.hasPlugin(chosen, settings)) {
-            replace(chosen, CniConfig.chain(chosen, settings));
+            CniConfig.Text chained = CniConfig.chain(chosen, settings);
+            replace(chosen, chained);
+            ours = chained.file(); // perhaps over what an earlier one had become
             LOGGER.atInfo()
                     .addKeyValue("file", configurations.resolve(chosen.file()))
                     .log("chained to the network configuration");
         }
         // Another has become the first.
         for (CniConfig.Text other : all) {
-            if (!other.file().equals(chosen.file())) {
+            if (!other.file().equals(chosen.file()) && !other.file().equals(ours)) {
                 takeOut(other);
             }
         }
@@ -118,6 +123,8 @@ final class HostFiles {
                             CONFIGURATION.matcher(file.getFileName().toString()).matches() && Files.isRegularFile(file))
                     .sorted()
                     .toList();
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
         }
         var all = new ArrayList<CniConfig.Text>();
         for (Path file : files) {
@@ -126,6 +133,8 @@ final class HostFiles {
                         file.getFileName().toString(), Files.readString(file, StandardCharsets.UTF_8)));
             } catch (NoSuchFileException e) {
                 // Gone since; the folder has changed, so it is looked at again.
+            } catch (CharacterCodingException e) {
+                // No text: no runtime takes it either.
             }
         }
         return all;

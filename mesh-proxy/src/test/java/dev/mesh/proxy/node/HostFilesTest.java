@@ -138,6 +138,34 @@ class HostFilesTest {
     }
 
     @Test
+    void aSinglePluginsNewConfigurationTakesThePlaceOfItsOld() throws IOException {
+        write("10-net.conf", SINGLE);
+        files("").ensure();
+        String changed = SINGLE.replaceFirst("\\{", "{\"mtu\": 9000, ");
+        write("10-net.conf", changed);
+
+        files("").ensure();
+
+        assertThat(configurations.resolve("10-net.conf")).doesNotExist();
+        assertThat(read("10-net.conflist").getAsJsonArray("plugins")).hasSize(2);
+        files("").remove();
+        assertThat(configurations.resolve("10-net.conf")).hasContent(changed);
+        assertThat(configurations.resolve("10-net.conflist")).doesNotExist();
+    }
+
+    @Test
+    void whatIsNoTextIsLeftAlone() throws IOException {
+        byte[] bytes = {(byte) 0xff, (byte) 0xfe, 0};
+        Files.write(configurations.resolve("00-other.conf"), bytes);
+        write("10-net.conflist", LIST);
+
+        files("").ensure();
+
+        assertThat(read("10-net.conflist").getAsJsonArray("plugins")).hasSize(3);
+        assertThat(configurations.resolve("00-other.conf")).hasBinaryContent(bytes);
+    }
+
+    @Test
     void whatAnotherAddsBesideUsStays() throws IOException {
         write("10-net.conflist", LIST);
         files("").ensure();
