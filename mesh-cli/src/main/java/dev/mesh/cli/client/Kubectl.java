@@ -1,5 +1,6 @@
 package dev.mesh.cli.client;
 
+import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
@@ -47,11 +48,11 @@ public record Kubectl(Path program, List<String> options) {
                 options);
     }
 
-    /// Names of the pods with these labels that run, in order.
+    /// Names of the pods with these labels that are ready, in order.
     ///
     /// @param labels as `kubectl -l` takes them
     /// @throws Failure with what kubectl said if it fails
-    public List<String> runningPods(String namespace, String labels) {
+    public List<String> readyPods(String namespace, String labels) {
         String text = output(List.of(
                 "get",
                 "pods",
@@ -68,7 +69,7 @@ public record Kubectl(Path program, List<String> options) {
             for (JsonElement pod :
                     JsonParser.parseString(text).getAsJsonObject().getAsJsonArray("items")) {
                 JsonObject metadata = pod.getAsJsonObject().getAsJsonObject("metadata");
-                if (!metadata.has("deletionTimestamp")) {
+                if (!metadata.has("deletionTimestamp") && isReady(pod.getAsJsonObject())) {
                     names.add(metadata.get("name").getAsString());
                 }
             }
@@ -76,6 +77,15 @@ public record Kubectl(Path program, List<String> options) {
         } catch (JsonParseException | IllegalStateException | ClassCastException e) {
             throw new Failure("kubectl get pods: its answer is not understood (" + e.getMessage() + ")");
         }
+    }
+
+    private static boolean isReady(JsonObject pod) {
+        return pod.getAsJsonObject("status").get("conditions") instanceof JsonArray conditions
+                && conditions.asList().stream()
+                        .map(JsonElement::getAsJsonObject)
+                        .anyMatch(
+                                condition -> condition.get("type").getAsString().equals("Ready")
+                                        && condition.get("status").getAsString().equals("True"));
     }
 
     /// Opens a port of a pod on a free port of 127.0.0.1, until it is closed.
@@ -89,6 +99,8 @@ public record Kubectl(Path program, List<String> options) {
                             line(List.of("port-forward", "-n", namespace, "--address", "127.0.0.1", pod, ":" + port)))
                     .redirectErrorStream(true)
                     .start();
+            // However this program ends, kubectl ends with it.
+            Runtime.getRuntime().addShutdownHook(new Thread(process::destroy));
             process.getOutputStream().close();
             var output = process.inputReader();
             for (String line; (line = output.readLine()) != null; ) {

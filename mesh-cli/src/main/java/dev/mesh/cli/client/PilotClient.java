@@ -56,7 +56,7 @@ public final class PilotClient implements AutoCloseable {
     public static PilotClient inCluster(Kubectl kubectl, String namespace, String revision) {
         var replicas = new ArrayList<Replica>();
         try (var _ = Progress.of("looking for the pilot in " + namespace)) {
-            for (String pod : kubectl.runningPods(namespace, "app=mesh-pilot,istio.io/rev=" + revision)) {
+            for (String pod : kubectl.readyPods(namespace, "app=mesh-pilot,istio.io/rev=" + revision)) {
                 var forward = kubectl.forward(namespace, pod, PORT);
                 replicas.add(new Replica(pod + " in " + namespace, channel("127.0.0.1:" + forward.port()), forward));
             }
