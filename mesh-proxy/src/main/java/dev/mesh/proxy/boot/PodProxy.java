@@ -25,8 +25,10 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.random.RandomGenerator;
@@ -37,9 +39,12 @@ import org.slf4j.LoggerFactory;
 /// A proxy with everything around it that a pod needs: its identity, its own endpoints, its end.
 ///
 /// ```
-/// starting ──certificate, configuration, listeners──▶ ready ──/drain──▶ drained ──SIGTERM──▶ ended
-///                                                       └──SIGTERM──▶ draining ──time, or idle──▶ ended
+/// starting ──certificate, configuration, listeners──▶ ready ──/drain, or SIGTERM──▶ draining
+/// draining ──SIGTERM, and time or idle──▶ ended
 /// ```
+///
+/// A sidecar that drains already when SIGTERM comes ends at once: the kubelet has waited for its application. A router
+/// has nobody behind it who gave it time, so it always has its own, counted from the start of the drain.
 final class PodProxy implements AutoCloseable, PodEndpoints.Pod {
     private static final Logger LOGGER = LoggerFactory.getLogger(PodProxy.class);
     private static final Duration LOOK = Duration.ofMillis(100);
@@ -47,7 +52,8 @@ final class PodProxy implements AutoCloseable, PodEndpoints.Pod {
     private final PodSettings settings;
     private final boolean sidecar;
     private final long started = System.nanoTime();
-    private final AtomicBoolean drained = new AtomicBoolean();
+    /// When the drain began, on [System#nanoTime]'s clock; null before.
+    private final AtomicReference<@Nullable Long> drained = new AtomicReference<>();
     private final AtomicBoolean ended = new AtomicBoolean();
     private final Loops loops;
     private final FileSecrets files = new FileSecrets();
@@ -226,7 +232,7 @@ final class PodProxy implements AutoCloseable, PodEndpoints.Pod {
 
     @Override
     public String unready() {
-        if (drained.get() || ended.get()) {
+        if (drained.get() != null || ended.get()) {
             return "draining";
         }
         if (proxy.healthCheckFailed()) {
@@ -306,7 +312,7 @@ final class PodProxy implements AutoCloseable, PodEndpoints.Pod {
 
     @Override
     public void drain() {
-        if (drained.compareAndSet(false, true)) {
+        if (drained.compareAndSet(null, System.nanoTime())) {
             LOGGER.atInfo().log("draining: not ready any more, connections are told to end, requests are served on");
             // The application's own calls go out until it has ended.
             proxy.drain(true, sidecar, true);
@@ -315,14 +321,16 @@ final class PodProxy implements AutoCloseable, PodEndpoints.Pod {
 
     // ---- the end ----
 
-    /// Ends in order: what is under way has the drain time, unless [#drain] gave it before. Blocks until it is done; a
-    /// second call returns at once.
+    /// Ends in order: what is under way has the drain time, unless this is a sidecar that was drained before. Blocks
+    /// until it is done; a second call returns at once.
     void end() {
         if (!ended.compareAndSet(false, true)) {
             return;
         }
-        if (!drained.get()) {
-            drain();
+        Long before = drained.get();
+        drain();
+        if (before == null || !sidecar) {
+            long began = Objects.requireNonNull(drained.get());
             PodSettings.Ending ending = settings.ending();
             Duration least = ending.untilIdle() ? ending.least() : ending.drain();
             LOGGER.atInfo()
@@ -330,8 +338,7 @@ final class PodProxy implements AutoCloseable, PodEndpoints.Pod {
                     .addKeyValue("least", least)
                     .addKeyValue("untilIdle", ending.untilIdle())
                     .log("ending");
-            long deadline = System.nanoTime() + least.toNanos();
-            pause(() -> System.nanoTime() - deadline >= 0);
+            pause(() -> System.nanoTime() - began >= least.toNanos());
             if (ending.untilIdle()) {
                 pause(() -> proxy.connections() == 0);
             }

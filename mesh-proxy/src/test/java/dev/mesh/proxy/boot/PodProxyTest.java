@@ -78,6 +78,10 @@ class PodProxyTest {
     }
 
     private PodProxy start(Map<String, String> more) throws Exception {
+        return start("sidecar", more);
+    }
+
+    private PodProxy start(String role, Map<String, String> more) throws Exception {
         var environment = new HashMap<>(Map.of(
                 "POD_NAME", "cart-1",
                 "POD_NAMESPACE", "shop",
@@ -96,7 +100,7 @@ class PodProxyTest {
                         + " \"terminationDrainDuration\": \"0s\", \"interceptionMode\": \"NONE\"}");
         environment.putAll(more);
         var started = new PodProxy(
-                PodReader.read(new PodReader.Arguments("sidecar", "", null, ""), environment, PodProxyTest::file));
+                PodReader.read(new PodReader.Arguments(role, "", null, ""), environment, PodProxyTest::file));
         proxy = started;
         started.start();
         return started;
@@ -424,6 +428,30 @@ class PodProxyTest {
         }
         assertThat(end).succeedsWithin(Duration.ofSeconds(30));
         assertThat(running.proxy().connections()).isZero();
+    }
+
+    @Test
+    void aRouterHasItsTimeToDrainThoughItDrainedBeforeItsEnd() throws Exception {
+        PodProxy running =
+                start("router", Map.of("EXIT_ON_ZERO_ACTIVE_CONNECTIONS", "true", "MINIMUM_DRAIN_DURATION", "0s"));
+        await().until(() -> running.unready().isEmpty());
+        running.drain();
+        CompletableFuture<Void> end;
+        try (Peer client = connect(running)) {
+            await().until(() -> running.proxy().connections() == 1);
+            end = CompletableFuture.runAsync(running::end);
+            for (int request = 0; request < 3; request++) {
+                try (Peer another = connect(running)) {
+                    assertThat(another.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+                                    .readHead())
+                            .contains("connection: close");
+                }
+            }
+            assertThat(end).isNotDone();
+            assertThat(client.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n").readHead())
+                    .contains("connection: close");
+        }
+        assertThat(end).succeedsWithin(Duration.ofSeconds(30));
     }
 
     @Test
