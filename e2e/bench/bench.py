@@ -153,6 +153,11 @@ def get(port, path="/1k", protocol="HTTP/1.1"):
         return False
 
 
+def listens(port):
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
 def wait_for(program, port):
     until = time.monotonic() + 30
     while not get(port):
@@ -169,12 +174,16 @@ class Kind:
         self.name, self.command, self.config, self.version = name, command, config, version
         self.template, self.without, self.environment, self.out = template, without, environment, out
 
-    def start(self, folder, upstream):
+    def start(self, folder, upstream, pilot=None):
+        """With the port of a pilot, what reads a bootstrap subscribes there too."""
         h1, h2, tcp, admin = free_ports(4)
         ports = {"H1": h1, "H2": h2, "TCP": tcp, "ADMIN": admin, **upstream, "LOG": folder / "access.log",
-                 "MODULES": PEERS and PEERS / "usr/lib/nginx/modules"}
+                 "MODULES": PEERS and PEERS / "usr/lib/nginx/modules", "PILOT": pilot}
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / self.config).write_text(filled(self.template, ports))
+        config = filled(self.template, ports)
+        if pilot and self.template == "bootstrap.yaml":
+            config += filled("bootstrap-ads.yaml", ports)
+        (folder / self.config).write_text(config)
         program = Program(self.name, [part.replace("CONFIG", str(folder / self.config)).replace("FOLDER", str(folder))
                                       for part in self.command], folder, PROXY_CORE, self.environment, self.out)
         program.ports = ports
@@ -292,12 +301,47 @@ def rounds(pieces, proxies, work, upstream):
     return results
 
 
+def bare_stack(work):
+    """The libraries under mesh-proxy with its flags and an AOT cache of their own (BareStack.java)."""
+    classes, jar, cache = work / "bare-stack", work / "bare-stack.jar", work / "bare-stack.aot"
+    subprocess.run([JAVA + "c", "-cp", HOME / "lib/*", "-d", classes, HERE / "BareStack.java"], check=True)
+    subprocess.run([str(Path(JAVA).with_name("jar")), "-cf", jar, "-C", classes, "."], check=True)
+    jars = (HOME / "lib/mesh-proxy.classpath").read_text().split()
+    class_path = ":".join([str(jar), *(str(HOME / "lib" / each) for each in jars if not each.startswith("mesh-"))])
+    flags = re.search(r'exec "\$java" "\$cache" (.*?) \$\{MESH_JAVA_OPTIONS', (HOME / "bin/mesh-proxy").read_text())[1]
+
+    def kind(option):
+        return Kind("bare stack", [JAVA, option, *flags.split(), "-cp", class_path, "BareStack", "CONFIG"],
+                    "bootstrap.yaml", "bootstrap.yaml", "", environment={"MALLOC_ARENA_MAX": "1"})
+    return kind(f"-XX:AOTCacheOutput={cache}"), kind(f"-XX:AOTCache={cache}")
+
+
 def memory(proxies, work, upstream):
-    """{proxy: [(idle, at 64, at 2000 connections)]} in MiB, each of a fresh process"""
+    """{proxy: [(idle, at 64, at 2000 connections)]} in MiB, each of a fresh process with an ADS stream"""
+    services = work / "services"
+    services.mkdir()
+    (services / "web.yaml").write_text(
+        "{apiVersion: v1, kind: Service, metadata: {name: web, namespace: bench}, spec: {ports: [{name: http, port: 80}]}}")
+    pilot_port, pilot_http = free_ports(2)
+    pilot = Program("pilot", [HOME / "bin/mesh-pilot", "--folder", services, "--xds-port", pilot_port, "--http-port",
+                              pilot_http], work / "pilot", LOAD_CORE)
+    until = time.monotonic() + 60
+    while not listens(pilot_port):
+        pilot.expect_alive()
+        if time.monotonic() > until:
+            raise SystemExit(f"bench: the pilot did not start within 60 s; see {pilot.log}")
+        time.sleep(0.05)
+    if any(kind.name == "mesh-proxy" for kind in proxies):
+        trained, bare = bare_stack(work)
+        program = trained.start(work / "bare-stack-training", upstream, pilot_port)
+        wait_for(program, program.ports["H1"])
+        h2load(program.ports["H1"], ["--h1", "-c64"], "/1k", requests=5000)
+        program.stop()
+        proxies = [*proxies, bare]
     results = {kind.name: [] for kind in proxies}
     for number in range(1 if QUICK else 3):
         for kind in proxies:
-            program = kind.start(work / f"{kind.name}-memory-{number}", upstream)
+            program = kind.start(work / f"{kind.name}-memory-{number}".replace(" ", "-"), upstream, pilot_port)
             wait_for(program, program.ports["H1"])
             time.sleep(2)
             row = [program.resident()]
@@ -316,6 +360,7 @@ def memory(proxies, work, upstream):
             results[kind.name].append(row)
             say(f"memory: {kind.name} " + " / ".join(f"{value:.0f}" for value in row) + " MiB")
             program.stop()
+    pilot.stop()
     return results
 
 
