@@ -8,9 +8,11 @@ import dev.mesh.api.object.MeshObject;
 import dev.mesh.api.read.ObjectReader;
 import dev.mesh.api.read.ReadResult;
 import dev.mesh.pilot.inject.Json;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -25,6 +27,15 @@ final class ValidateEndpoint {
     private static final Set<Finding.Code> NO_REASON =
             Set.of(Finding.Code.UNKNOWN_FIELD, Finding.Code.UNKNOWN_KIND, Finding.Code.DUPLICATE_OBJECT);
     private static final Pattern STEP = Pattern.compile("\\.?([^.\\[\\]]+)|\\[(\\d+)]|\\[\"([^\"]*)\"]");
+
+    /// What something else is wanted for, which may have been created a moment before.
+    private static final Set<Finding.Code> MISSING = Set.of(
+            Finding.Code.HOST_NOT_FOUND,
+            Finding.Code.SECRET_NOT_FOUND,
+            Finding.Code.GATEWAY_NOT_FOUND,
+            Finding.Code.SUBSET_NOT_DEFINED);
+
+    private static final List<Duration> LOOKS_AGAIN_AFTER = List.of(Duration.ofMillis(150), Duration.ofMillis(350));
 
     private final Function<MeshObject, List<Finding>> across;
 
@@ -54,7 +65,7 @@ final class ValidateEndpoint {
             findings.addAll(unknown);
             findings.addAll(read.findings());
         }
-        read.objects().forEach(kept -> findings.addAll(across.apply(kept)));
+        read.objects().forEach(kept -> findings.addAll(beside(kept)));
         var errors = new ArrayList<Finding>();
         var warnings = new ArrayList<Finding>();
         for (Finding finding : findings) {
@@ -74,6 +85,19 @@ final class ValidateEndpoint {
         return errors.isEmpty()
                 ? new Admission.Response.Allowed("", remarks)
                 : new Admission.Response.Denied(request.kind() + " is invalid: " + Admission.errors(errors), remarks);
+    }
+
+    // Who applies several objects at once may be told of one before the pilot has heard of the one before it.
+    private List<Finding> beside(MeshObject object) {
+        List<Finding> said = across.apply(object);
+        for (Duration pause : LOOKS_AGAIN_AFTER) {
+            if (said.stream().noneMatch(finding -> MISSING.contains(finding.code()))) {
+                break;
+            }
+            LockSupport.parkNanos(pause.toNanos());
+            said = across.apply(object);
+        }
+        return said;
     }
 
     // What is wrong only beside other objects may be mended there next: the author is told, not stopped.

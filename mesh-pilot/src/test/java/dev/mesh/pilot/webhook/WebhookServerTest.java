@@ -22,6 +22,7 @@ import java.security.GeneralSecurityException;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -38,6 +39,8 @@ class WebhookServerTest {
     private static Path work;
 
     private static final FixedState STATE = new FixedState();
+    private static final AtomicInteger ASKED = new AtomicInteger();
+
     private static List<Finding> beside = List.of();
     private static WebhookServer server;
     private static HttpClient client;
@@ -62,6 +65,11 @@ class WebhookServerTest {
     }
 
     private static List<Finding> across(MeshObject object) {
+        if (object.ref().name().equals("early")) {
+            return ASKED.getAndIncrement() == 0
+                    ? List.of(new Finding(Finding.Code.HOST_NOT_FOUND, null, "spec.hosts[0]", "not known", null))
+                    : List.of();
+        }
         return object.ref().name().equals("beside") ? beside : List.of();
     }
 
@@ -250,6 +258,19 @@ class WebhookServerTest {
                         ROUTE.replace("name: reviews}", "name: beside}").replace("-1", "100")));
         assertThat(Json.text(response, "allowed")).isEqualTo("true");
         assertThat(Json.at(response, "warnings")).hasToString("[\"spec.hosts[0]: taken\"]");
+    }
+
+    @Test
+    void whatIsWantedAndComesAMomentLaterIsNoWarning() throws IOException, InterruptedException {
+        JsonObject response = ask(
+                "/validate",
+                review(
+                        "CREATE",
+                        "VirtualService",
+                        ROUTE.replace("name: reviews}", "name: early}").replace("-1", "100")));
+        assertThat(Json.text(response, "allowed")).isEqualTo("true");
+        assertThat(Json.at(response, "warnings")).isNull();
+        assertThat(ASKED).hasValue(2);
     }
 
     @Test
