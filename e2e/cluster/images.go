@@ -34,24 +34,36 @@ func (p plan) imageTars() ([]string, error) {
 // writeOwnImages makes the tars of pause and probe in the cluster's folder.
 func (p plan) writeOwnImages() error {
 	for program, image := range map[string]string{"pause": pauseImage, "probe": probeImage} {
-		path, err := sibling(program)
-		if err != nil {
-			return err
-		}
-		binary, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		content, err := imageOf(image, "/"+program, binary)
-		if err != nil {
-			return err
-		}
-		file := p.file(filepath.Join("images", program+".tar"))
-		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, content, 0o644)); err != nil {
+		if err := writeImage(image, program, p.file(filepath.Join("images", program+".tar"))); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// writeImage makes the tar of an image of a program beside this one.
+func writeImage(image, program, file string) error {
+	path, err := sibling(program)
+	if err != nil {
+		return err
+	}
+	binary, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	content, err := imageOf(image, "/"+program, binary)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, content, 0o644))
+}
+
+// probeImageCommand writes what tests run in pods, for a cluster that is not one of ours.
+func probeImageCommand(arguments []string) error {
+	if len(arguments) != 1 {
+		return errors.New("usage: kube probe-image TAR")
+	}
+	return writeImage(probeImage, "probe", arguments[0])
 }
 
 // imageOf makes an image, in the form that `docker save` writes, of one layer with one program, which it runs.

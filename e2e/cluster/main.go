@@ -18,18 +18,20 @@ const usage = `kube is a real Kubernetes on this machine.
   kube status [--dir DIR]               says what runs, and how much memory it takes
   kube images [--dir DIR] TAR|DIR ...   gives images to every node of a running cluster
   kube node [--dir DIR] NODE COMMAND    runs a command in a node's namespaces (control, node1, node2)
+  kube probe-image TAR                  writes docker.io/local/probe:1, which the tests run, for other clusters
   kube api --dir DIR                    an API server and its etcd alone, until its input closes or SIGTERM comes
   kube COMPONENT ...                    `
 
 // commands are this program's own; the others are Kubernetes' components.
 var commands = map[string]func(arguments []string) error{
-	"api":     api,
-	"down":    downCommand,
-	"images":  imagesCommand,
-	"machine": machine,
-	"node":    nodeCommand,
-	"status":  statusCommand,
-	"up":      upCommand,
+	"api":         api,
+	"down":        downCommand,
+	"images":      imagesCommand,
+	"machine":     machine,
+	"node":        nodeCommand,
+	"probe-image": probeImageCommand,
+	"status":      statusCommand,
+	"up":          upCommand,
 }
 
 // components are Kubernetes' programs, in the program of that name.

@@ -7,11 +7,14 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.mesh.e2e.cluster.Cluster;
 import dev.mesh.e2e.cluster.InstalledMesh;
 import dev.mesh.e2e.cluster.OnCluster;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
@@ -27,6 +30,7 @@ import org.junit.jupiter.api.TestMethodOrder;
 class BookinfoClusterTest {
     private static final String NAMESPACE = "bookinfo";
     private static final String PAGE = "/productpage";
+    private static final Pattern IMAGE = Pattern.compile("image: (\\S+)");
     private static final Duration PATIENCE = Duration.ofMinutes(1);
 
     private static InstalledMesh mesh;
@@ -41,6 +45,7 @@ class BookinfoClusterTest {
         networking = samples.resolve("networking");
         mesh = InstalledMesh.shared();
         cluster = mesh.cluster();
+        cluster.requireImages(images(samples.resolve("platform/kube/bookinfo.yaml")));
         cluster.createNamespace(NAMESPACE, "istio-injection=enabled");
         apply(samples.resolve("platform/kube/bookinfo.yaml"));
         mesh.awaitDeployments(NAMESPACE);
@@ -51,6 +56,18 @@ class BookinfoClusterTest {
         gateway = mesh.gateway();
         await().atMost(PATIENCE)
                 .untilAsserted(() -> assertThat(mesh.status(gateway + PAGE)).isEqualTo("200"));
+    }
+
+    private static String[] images(Path manifest) {
+        try {
+            return IMAGE.matcher(Files.readString(manifest))
+                    .results()
+                    .map(match -> match.group(1))
+                    .distinct()
+                    .toArray(String[]::new);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     @AfterAll

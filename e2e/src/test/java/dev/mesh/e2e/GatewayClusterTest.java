@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import dev.mesh.api.local.FreePorts;
 import dev.mesh.e2e.cluster.ApiServer;
 import dev.mesh.e2e.cluster.Kubectl;
+import dev.mesh.e2e.cluster.OnOwnServers;
 import io.netty.pkitesting.CertificateBuilder;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -33,12 +34,11 @@ import org.awaitility.core.ConditionTimeoutException;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 
 /// The pilot on a real API server, and a gateway that has nothing but its service account's token and the mesh's root:
 /// it gets its certificate, and with it the routes that stand in the cluster. Runs where `-Dkube` names the program.
-@EnabledIfSystemProperty(named = "kube", matches = ".+")
+@OnOwnServers
 @SuppressWarnings("NullAway.Init") // set by JUnit
 class GatewayClusterTest {
     private static final Duration PATIENCE = Duration.ofSeconds(60);

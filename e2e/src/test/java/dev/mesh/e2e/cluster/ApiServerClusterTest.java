@@ -7,11 +7,10 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 
 /// The API server alone serves what the mesh asks of one. Runs where `-Dkube` names the program: `make e2e`.
-@EnabledIfSystemProperty(named = "kube", matches = ".+")
+@OnOwnServers
 @SuppressWarnings("NullAway.Init") // set by JUnit
 class ApiServerClusterTest {
     @TempDir

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// The charts on a real API server: what they make is valid, kinds of others stay as they are, two revisions stand side
 /// by side, and an uninstall leaves the kinds and nothing else. Needs `-Dkube` and `-Dhelm`.
-@EnabledIfSystemProperty(named = "kube", matches = ".+")
+@OnOwnServers
 @EnabledIfSystemProperty(named = "helm", matches = ".+")
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 @SuppressWarnings("NullAway.Init") // set by JUnit

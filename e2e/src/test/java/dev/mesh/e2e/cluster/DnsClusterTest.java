@@ -2,7 +2,6 @@ package dev.mesh.e2e.cluster;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.time.Duration;
 import org.junit.jupiter.api.AfterAll;
@@ -22,7 +21,7 @@ class DnsClusterTest {
     @BeforeAll
     static void deploys() {
         cluster = InstalledMesh.shared().cluster();
-        assumeTrue(cluster.isOurs(), "uses an image that only our own cluster has");
+        cluster.requireProbe();
         cluster.createNamespace(NAMESPACE, "mesh.dev/injection=enabled");
         cluster.kubectl()
                 .execute(
@@ -61,7 +60,7 @@ class DnsClusterTest {
 
     @AfterAll
     static void removes() {
-        if (cluster != null && cluster.isOurs()) {
+        if (cluster != null) {
             cluster.deleteNamespace(NAMESPACE);
         }
     }

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import org.junit.jupiter.api.extension.BeforeAllCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.LifecycleMethodExecutionExceptionHandler;
 import org.junit.jupiter.api.extension.TestExecutionExceptionHandler;
@@ -18,13 +19,17 @@ import org.opentest4j.TestAbortedException;
 /// `target/e2e-failures/<class>.<test>`:
 ///
 ///     failure.txt                             what failed
-///     objects.txt                             pods, workloads, Services and events of all namespaces
+///     objects.txt                             pods, workloads, Services and events of all namespaces (of our own
+/// cluster)
 ///     <namespace>/<pod>/describe.txt, logs.txt, previous.txt
 ///     <namespace>/<pod>/config_dump.json, clusters.txt, stats.txt      of the proxy in it
 ///     <namespace>/<pod>/syncz.txt, configz.txt, registryz.txt, findings.txt, health.txt, metrics.txt    of a pilot
 ///
-/// Kubernetes' own namespaces are left out.
-public final class Evidence implements TestExecutionExceptionHandler, LifecycleMethodExecutionExceptionHandler {
+/// Kubernetes' own namespaces are left out; of another's cluster all but those of the tests.
+///
+/// After the last test, what the tests have put into another's cluster is taken out.
+public final class Evidence
+        implements BeforeAllCallback, TestExecutionExceptionHandler, LifecycleMethodExecutionExceptionHandler {
     private static final Path FOLDER = Path.of("target", "e2e-failures");
     private static final Duration PATIENCE = Duration.ofSeconds(10);
 
@@ -43,6 +48,13 @@ public final class Evidence implements TestExecutionExceptionHandler, LifecycleM
             new Question("findings.txt", 15014, "/debug/findings"),
             new Question("health.txt", 15014, "/health/readiness"),
             new Question("metrics.txt", 15014, "/metrics"));
+
+    @Override
+    public void beforeAll(ExtensionContext context) {
+        context.getRoot()
+                .getStore(ExtensionContext.Namespace.create(InstalledMesh.class))
+                .computeIfAbsent("end", _ -> (AutoCloseable) InstalledMesh::end);
+    }
 
     @Override
     public void handleTestExecutionException(ExtensionContext context, Throwable failure) throws Throwable {
@@ -83,7 +95,9 @@ public final class Evidence implements TestExecutionExceptionHandler, LifecycleM
     static void gather(Cluster cluster, Path folder) throws IOException {
         Files.createDirectories(folder);
         Kubectl kubectl = cluster.kubectl();
-        write(folder.resolve("objects.txt"), kubectl, "get", "nodes,all,endpointslices,events", "-A", "-o", "wide");
+        if (cluster.isOurs()) {
+            write(folder.resolve("objects.txt"), kubectl, "get", "nodes,all,endpointslices,events", "-A", "-o", "wide");
+        }
         String pods = kubectl.run(
                 "get",
                 "pods",
@@ -93,7 +107,8 @@ public final class Evidence implements TestExecutionExceptionHandler, LifecycleM
                         + "{.spec.containers[*].name} {.spec.initContainers[*].name}{\"\\n\"}{end}");
         for (String pod : pods.lines().toList()) {
             List<String> words = List.of(pod.split(" "));
-            if (!words.getFirst().startsWith("kube-")) {
+            String namespace = words.getFirst();
+            if (cluster.isOurs() ? !namespace.startsWith("kube-") : cluster.isOfTests(namespace)) {
                 gatherPod(cluster, folder, words);
             }
         }

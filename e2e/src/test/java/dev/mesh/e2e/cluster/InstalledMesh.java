@@ -20,12 +20,14 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /// The mesh in the shared cluster: installed from `charts/mesh` by the first test that asks, with the images of
 /// `-Dimages`.
-/// All tests of a JVM share it. On another's cluster, where a mesh of the same release is to be used, nothing is
-/// installed.
+/// All tests of a JVM share it. In another's cluster, a mesh that is there is used as it is, and stays; else it is
+/// installed there with images that the nodes have or can get, and taken out again after the last test.
 public final class InstalledMesh {
     /// Where the pilot and the gateway are.
     public static final String NAMESPACE = "mesh-system";
@@ -38,55 +40,136 @@ public final class InstalledMesh {
     private static @Nullable InstalledMesh shared;
 
     private final Cluster cluster;
+    private final boolean ours; // nobody's but these tests'
+    private final Set<String> kindsBefore;
     private final String gateway;
+    private final int port;
+    private final Cluster.@Nullable PortForward forward;
     private final HttpClient http = HttpClient.newBuilder()
             .version(HttpClient.Version.HTTP_1_1)
             .connectTimeout(PATIENCE)
             .build();
 
-    private InstalledMesh(Cluster cluster, String gateway) {
+    private InstalledMesh(Cluster cluster, boolean ours, Set<String> kindsBefore) {
         this.cluster = cluster;
-        this.gateway = gateway;
+        this.ours = ours;
+        this.kindsBefore = kindsBefore;
+        String address = cluster.kubectl()
+                .run(
+                        "get",
+                        "service",
+                        "ingressgateway",
+                        "-n",
+                        NAMESPACE,
+                        "-o",
+                        "jsonpath={.status.loadBalancer.ingress[0].ip}{.status.loadBalancer.ingress[0].hostname}");
+        if (cluster.isOurs() || !address.isEmpty()) {
+            assertThat(address).as("the gateway's external address").isNotEmpty();
+            gateway = address;
+            port = 80;
+            forward = null;
+        } else {
+            try {
+                forward = cluster.forward(NAMESPACE, "service/ingressgateway", 80);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+            gateway = "127.0.0.1";
+            port = forward.port();
+        }
     }
 
     /// The mesh of this JVM's cluster. The first call waits until it is ready; a test that cannot have one is left out.
+    ///
+    /// @throws IllegalStateException if another's cluster cannot have it; says why, and what to do
     public static synchronized InstalledMesh shared() {
         if (shared == null) {
             assumeTrue(!System.getProperty("helm", "").isEmpty(), "needs -Dhelm");
             Cluster cluster = Cluster.shared();
-            if (cluster.isOurs()) {
-                assumeTrue(!System.getProperty("images", "").isEmpty(), "needs -Dimages");
-                new Helm(cluster.kubeconfig())
-                        .run(
-                                "install",
-                                "mesh",
-                                CHARTS.resolve("mesh").toString(),
-                                "-n",
-                                NAMESPACE,
-                                "--create-namespace",
-                                "--wait",
-                                "--timeout=3m");
-            } else {
-                assumeTrue(
-                        cluster.kubectl()
-                                        .execute("", "get", "deployment", "mesh-pilot", "-n", NAMESPACE)
-                                        .status()
-                                == 0,
-                        "needs the mesh installed in the cluster of KUBECONFIG");
+            boolean found = cluster.exists("deployment", "mesh-pilot", "-n", NAMESPACE);
+            if (!cluster.isOurs()) {
+                refuseIstio(cluster);
             }
-            String address = cluster.kubectl()
-                    .run(
-                            "get",
-                            "service",
-                            "ingressgateway",
-                            "-n",
-                            NAMESPACE,
-                            "-o",
-                            "jsonpath={.status.loadBalancer.ingress[0].ip}{.status.loadBalancer.ingress[0].hostname}");
-            assertThat(address).as("the gateway's external address").isNotEmpty();
-            shared = new InstalledMesh(cluster, address);
+            boolean ours = !found || cluster.isOfTests(NAMESPACE);
+            Set<String> kinds = kinds(cluster);
+            if (!found) {
+                install(cluster);
+            }
+            shared = new InstalledMesh(cluster, ours, kinds);
         }
         return shared;
+    }
+
+    private static void install(Cluster cluster) {
+        if (cluster.isOurs()) {
+            assumeTrue(!System.getProperty("images", "").isEmpty(), "needs -Dimages");
+        } else {
+            cluster.requireImages(
+                    "docker.io/mesh/pilot:dev",
+                    "docker.io/mesh/proxy:dev",
+                    "docker.io/mesh/shop:dev",
+                    "docker.io/local/probe:1");
+            cluster.createNamespace(NAMESPACE);
+        }
+        new Helm(cluster.kubeconfig())
+                .run(
+                        "install",
+                        "mesh",
+                        CHARTS.resolve("mesh").toString(),
+                        "-n",
+                        NAMESPACE,
+                        "--create-namespace",
+                        "--wait",
+                        "--timeout=3m");
+    }
+
+    /// Namespaces of these tests have Istio's labels, which its injector would follow as well.
+    private static void refuseIstio(Cluster cluster) {
+        String injectors = cluster.kubectl()
+                .run("get", "mutatingwebhookconfigurations", "-l", "app=sidecar-injector", "-o", "name");
+        if (injectors.contains("istio-sidecar-injector")) {
+            throw new IllegalStateException("Istio injects sidecars in the cluster of KUBECONFIG (" + injectors.strip()
+                    + "): these tests need one without");
+        }
+    }
+
+    private static Set<String> kinds(Cluster cluster) {
+        return cluster.kubectl()
+                .run("get", "crd", "-l", "app.kubernetes.io/part-of=mesh", "-o", "name")
+                .lines()
+                .collect(Collectors.toSet());
+    }
+
+    /// Takes out of another's cluster what the first call of [#shared] has put there; kinds, too, that nobody has
+    /// begun to use.
+    static synchronized void end() {
+        if (shared == null) {
+            return;
+        }
+        InstalledMesh mesh = shared;
+        shared = null;
+        if (mesh.forward != null) {
+            mesh.forward.close();
+        }
+        if (mesh.ours && !mesh.cluster.isOurs()) {
+            new Helm(mesh.cluster.kubeconfig())
+                    .run("uninstall", "mesh", "-n", NAMESPACE, "--ignore-not-found", "--wait");
+            mesh.cluster.deleteNamespace(NAMESPACE);
+            kinds(mesh.cluster).stream()
+                    .filter(kind -> !mesh.kindsBefore.contains(kind) && mesh.isUnused(kind))
+                    .forEach(kind -> mesh.cluster.kubectl().run("delete", kind));
+        }
+    }
+
+    private boolean isUnused(String kind) {
+        return cluster.kubectl()
+                .run("get", kind.substring(kind.indexOf('/') + 1), "-A", "-o", "name")
+                .isBlank();
+    }
+
+    /// Leaves a test out that would stop or change a mesh which was there before.
+    public void assumeOurs(String reason) {
+        assumeTrue(ours, reason);
     }
 
     public Cluster cluster() {
@@ -95,7 +178,12 @@ public final class InstalledMesh {
 
     /// `http://<address of the ingress gateway>`
     public String gateway() {
-        return "http://" + gateway;
+        return "http://" + gateway + (port == 80 ? "" : ":" + port);
+    }
+
+    /// Leaves a test out that replaces the gateway's pod while it asks, where only a forwarded port leads to it.
+    public void assumeGatewayHasAnAddress() {
+        assumeTrue(forward == null, "needs an external address of Service ingressgateway");
     }
 
     /// Applies a file of YAML as it is.
@@ -139,7 +227,7 @@ public final class InstalledMesh {
     /// The status of the gateway's answer to a host's name, or why there is none.
     public String statusOf(String host, String path) {
         // The JDK's client takes no `host` of ours; a socket does.
-        try (var socket = new Socket(gateway, 80)) {
+        try (var socket = new Socket(gateway, port)) {
             socket.setSoTimeout((int) PATIENCE.toMillis());
             socket.getOutputStream()
                     .write(("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n")

@@ -10,13 +10,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.condition.DisabledIfEnvironmentVariable;
-import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 
 /// Ending a cluster leaves nothing behind. Uses clusters of its own, beside the shared one.
-@EnabledIfSystemProperty(named = "kube", matches = ".+")
-@DisabledIfEnvironmentVariable(named = "KUBECONFIG", matches = ".+", disabledReason = "another cluster is to be used")
+@OnOwnServers
 @SuppressWarnings("NullAway.Init") // set by JUnit
 class LifeClusterTest {
     @TempDir

@@ -24,6 +24,7 @@ import org.junit.jupiter.api.TestMethodOrder;
 /// The mesh with the node agent: its pods need no privilege, wait for the agent when it is away, and the nodes are as
 /// they were when it is gone. A pilot of a revision of its own, so that another mesh may be there.
 @OnCluster
+@OnOwnServers
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class) // the last one uninstalls
 @SuppressWarnings("NullAway.Init") // set by JUnit
 class NodeAgentClusterTest {
@@ -44,7 +45,6 @@ class NodeAgentClusterTest {
         assumeTrue(!System.getProperty("helm", "").isEmpty(), "needs -Dhelm");
         assumeTrue(!System.getProperty("images", "").isEmpty(), "needs -Dimages");
         cluster = Cluster.shared();
-        assumeTrue(cluster.isOurs(), "looks into the nodes");
         nodesBefore = nodes();
         new Helm(cluster.kubeconfig())
                 .run(

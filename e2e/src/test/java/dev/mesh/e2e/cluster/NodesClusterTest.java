@@ -2,7 +2,6 @@ package dev.mesh.e2e.cluster;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.net.URI;
@@ -24,6 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 class NodesClusterTest {
     private static final String NAMESPACE = "nodes-test";
     private static final Duration PATIENCE = Duration.ofMinutes(1);
+    private static final String ITS_NODES = "asks how the nodes of our own cluster are made";
     private static final String WEB = """
             apiVersion: apps/v1
             kind: Deployment
@@ -57,7 +57,7 @@ class NodesClusterTest {
     @BeforeAll
     static void deploys() {
         cluster = Cluster.shared();
-        assumeTrue(cluster.isOurs(), "uses an image that only our own cluster has");
+        cluster.requireProbe();
         cluster.createNamespace(NAMESPACE);
         cluster.kubectl().execute(WEB, "apply", "-n", NAMESPACE, "-f", "-").succeeded();
         cluster.awaitRollout(NAMESPACE, "deployment/web");
@@ -65,13 +65,14 @@ class NodesClusterTest {
 
     @AfterAll
     static void removes() {
-        if (cluster != null && cluster.isOurs()) {
+        if (cluster != null) {
             cluster.deleteNamespace(NAMESPACE);
         }
     }
 
     @Test
     void twoNodesAreReadyEachInAZoneOfItsOwn() {
+        cluster.assumeOurs(ITS_NODES);
         assertThat(cluster.kubectl()
                         .run(
                                 "get",
@@ -86,6 +87,7 @@ class NodesClusterTest {
 
     @Test
     void podsOfBothNodesAnswerUnderTheNameOfTheirService() {
+        cluster.assumeOurs(ITS_NODES);
         Set<String> answered = new HashSet<>();
         await().atMost(PATIENCE).untilAsserted(() -> {
             answered.add(get("http://web." + NAMESPACE + ".svc.cluster.local/")
@@ -110,6 +112,7 @@ class NodesClusterTest {
 
     @Test
     void aPodOfTheOtherNodeSeesTheCallersOwnAddress() {
+        cluster.assumeOurs(ITS_NODES);
         List<String> addresses = List.of(cluster.kubectl()
                 .run("get", "pods", "-n", NAMESPACE, "-l", "app=web", "-o", "jsonpath={.items[*].status.podIP}")
                 .split(" "));
@@ -121,6 +124,7 @@ class NodesClusterTest {
 
     @Test
     void thisMachineReachesServicesAndForwardedPorts() throws IOException {
+        cluster.assumeOurs(ITS_NODES);
         String address =
                 cluster.kubectl().run("get", "service", "web", "-n", NAMESPACE, "-o", "jsonpath={.spec.clusterIP}");
         assertThat(read("http://" + address + "/")).startsWith("host: web-");
@@ -185,6 +189,7 @@ class NodesClusterTest {
 
     @Test
     void evidenceHasTheLogsOfEveryPod(@TempDir Path folder) throws IOException {
+        cluster.assumeOurs(ITS_NODES);
         Evidence.gather(cluster, folder);
         assertThat(folder.resolve("objects.txt")).content().contains("node/node1", "service/web");
         try (var pods = Files.list(folder.resolve(NAMESPACE))) {

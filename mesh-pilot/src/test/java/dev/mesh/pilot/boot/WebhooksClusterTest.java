@@ -30,6 +30,7 @@ import org.junit.jupiter.api.MethodOrderer;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
+import org.junit.jupiter.api.condition.DisabledIfEnvironmentVariable;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -37,6 +38,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /// The webhooks as a real API server calls them: what they answer is what it then keeps, or refuses.
 @EnabledIfSystemProperty(named = "kube", matches = ".+")
+@DisabledIfEnvironmentVariable(
+        named = "KUBECONFIG",
+        matches = ".+",
+        disabledReason = "starts an API server of its own: not where KUBECONFIG names a cluster")
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class WebhooksClusterTest {
     private static final String POD = """
