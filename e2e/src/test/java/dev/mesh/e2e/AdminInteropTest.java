@@ -139,6 +139,7 @@ class AdminInteropTest {
                 missing.removeIf(path -> path.startsWith("configs[].last_updated"));
                 assertThat(missing).as(form).isEmpty();
             }
+            assertThat(clusterLines(ours)).isEqualTo(clusterLines(theirs));
             var differences = new ArrayList<String>();
             for (String question : QUESTIONS) {
                 int expected = ask(theirs, question).statusCode();
@@ -176,6 +177,15 @@ class AdminInteropTest {
         } catch (IOException e) {
             return false;
         }
+    }
+
+    /// What the text of `/clusters` says of each cluster and host, in this order, without the values.
+    private List<String> clusterLines(int port) throws IOException, InterruptedException {
+        return ask(port, "GET /clusters")
+                .body()
+                .lines()
+                .map(line -> line.substring(0, line.lastIndexOf("::")))
+                .toList();
     }
 
     /// The field paths of a JSON text, without positions in lists.

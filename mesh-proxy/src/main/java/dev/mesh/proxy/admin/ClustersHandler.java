@@ -92,6 +92,7 @@ final class ClustersHandler {
                 line(out, at, "weight", host.weight());
                 locality(out, at, host.locality());
                 out.append(at).append("canary::false\n");
+                line(out, at, "priority", host.priority());
                 out.append(at)
                         .append("success_rate::")
                         .append(number(host.successRate()))
@@ -174,6 +175,9 @@ final class ClustersHandler {
                 percent(one, "success_rate", host.successRate());
                 percent(one, "local_origin_success_rate", host.localOriginSuccessRate());
                 one.addProperty("weight", host.weight());
+                if (host.priority() > 0) {
+                    one.addProperty("priority", host.priority());
+                }
                 one.add("locality", locality(host.locality()));
                 if (!host.hostname().isEmpty()) {
                     one.addProperty("hostname", host.hostname());

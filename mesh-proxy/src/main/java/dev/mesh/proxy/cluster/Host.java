@@ -15,6 +15,9 @@ public interface Host {
     /// `region/zone/sub_zone`.
     String locality();
 
+    /// 0 is used first.
+    int priority();
+
     /// At least 1.
     int weight();
 

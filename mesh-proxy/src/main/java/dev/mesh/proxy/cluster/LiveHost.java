@@ -69,6 +69,11 @@ final class LiveHost implements Host {
     }
 
     @Override
+    public int priority() {
+        return spec.priority();
+    }
+
+    @Override
     public int weight() {
         return spec.weight();
     }

@@ -172,7 +172,7 @@ class AdminTest {
                         "app::127.0.0.1:9::cx_active::0\n",
                         "app::127.0.0.1:9::health_flags::healthy\n",
                         "app::127.0.0.1:9::region::r\n",
-                        "app::127.0.0.1:9::canary::false\n",
+                        "app::127.0.0.1:9::canary::false\napp::127.0.0.1:9::priority::0\n",
                         "app::127.0.0.1:9::success_rate::-1\n")
                 .doesNotContain("other");
         assertThat(ask("GET", "/clusters?filter=(").statusCode()).isEqualTo(400);
