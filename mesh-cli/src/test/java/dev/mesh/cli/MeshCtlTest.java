@@ -2,9 +2,13 @@ package dev.mesh.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -146,7 +150,7 @@ class MeshCtlTest {
                                 + " upgrade, uninstall, proxy-status, proxy-config, explain, validate, inject, check-inject, version, completion, help)",
                         "Try: meshctl --help",
                         "meshctl: \"rotues\": no such command (did you mean routes?) (expected: one of all, bootstrap,"
-                                + " clusters, endpoints, listeners, log, routes)",
+                                + " clusters, endpoints, listeners, log, names, routes)",
                         "Try: meshctl proxy-config --help",
                         "meshctl: --outptu: no such option of meshctl proxy-status (did you mean --output?)",
                         "Try: meshctl proxy-status --help",
@@ -243,6 +247,44 @@ class MeshCtlTest {
                         "--admin: \"nope\" (expected: host:port)",
                         "127.0.0.1:1: nothing listens there")
                 .doesNotContain("an error of meshctl itself");
+    }
+
+    @Test
+    void namesThatAProxyAnswersAreATableOrJson() throws IOException {
+        var admin = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        byte[] names = """
+                {"table": {
+                  "two.db.internal": {"ips": ["240.240.0.2"], "registry": "External"},
+                  "cart.shop.svc.cluster.local": {"ips": ["10.96.0.1", "fd00::1"], "registry": "Kubernetes", "shortname": "cart", "namespace": "shop"}
+                }}
+                """.getBytes(StandardCharsets.UTF_8);
+        admin.createContext("/debug/ndsz", exchange -> {
+            exchange.sendResponseHeaders(200, names.length);
+            exchange.getResponseBody().write(names);
+            exchange.close();
+        });
+        admin.start();
+        try {
+            String at = "127.0.0.1:" + admin.getAddress().getPort();
+            assertThat(run("proxy-config", "names", "--admin", at)).isZero();
+            assertThat(out.toString()
+                            .lines()
+                            .map(line -> line.replaceAll(" +", " ").strip()))
+                    .containsExactly(
+                            "NAME ADDRESSES REGISTRY NAMESPACE",
+                            "cart.shop.svc.cluster.local 10.96.0.1,fd00::1 Kubernetes shop",
+                            "two.db.internal 240.240.0.2 External -");
+            out.getBuffer().setLength(0);
+            assertThat(run("pc", "n", "--admin", at, "--fqdn", "two.db", "-o", "json"))
+                    .isZero();
+            assertThat(run("pc", "n", "--admin", at, "--address", "fd00::1", "-o", "json"))
+                    .isZero();
+            assertThat(out.toString()).containsOnlyOnce("\"two.db.internal\"").containsOnlyOnce("\"cart.shop");
+        } finally {
+            admin.stop(0);
+        }
+        assertThat(run("pc", "names", "--file", file("envoy.yaml", BOOTSTRAP))).isEqualTo(1);
+        assertThat(err.toString()).contains("the table of names is in no file: ask a proxy that runs");
     }
 
     @Test

@@ -171,6 +171,23 @@ class DnsClusterTest {
     }
 
     @Test
+    void meshctlShowsWhatAProxyAnswersAndWhereThatLeads() {
+        var mesh = InstalledMesh.shared();
+        String client = "deployment/client." + NAMESPACE;
+        String address = resolved("two.db.internal");
+        assertThat(mesh.meshctl("proxy-config", "names", client).succeeded().output())
+                .containsPattern("two\\.db\\.internal +" + address + " +External")
+                .containsPattern("one\\." + NAMESPACE + "\\.svc\\.cluster\\.local +[0-9.]+ +Kubernetes +" + NAMESPACE);
+        assertThat(mesh.meshctl("explain", "tcp://two.db.internal:9000", "--from", client)
+                        .succeeded()
+                        .output())
+                .contains("the proxy answers " + address, "outbound|9000||two.db.internal");
+        assertThat(mesh.meshctl("proxy-config", "names", "deployment/plain." + NAMESPACE)
+                        .errors())
+                .contains("no names: this proxy answers no DNS questions");
+    }
+
+    @Test
     void whoDoesNotAskForItIsNotAnsweredByItsProxy() {
         assertThat(probe("plain", "resolve", "one.db.internal").status()).isNotZero();
         assertThat(probe("plain", "resolve", "one").succeeded().output().strip())

@@ -19,6 +19,11 @@ public sealed interface DumpSource {
     /// What the admin endpoint gives for `/clusters?format=json`; without a running proxy what the configuration says.
     JsonElement clusters();
 
+    /// The names that the proxy answers DNS questions for: `istio.networking.nds.v1.NameTable`.
+    ///
+    /// @throws Failure if it answers none, or does not run
+    JsonElement names();
+
     /// An admin endpoint asked directly.
     record ByAdmin(AdminClient admin) implements DumpSource {
         @Override
@@ -29,6 +34,11 @@ public sealed interface DumpSource {
         @Override
         public JsonElement clusters() {
             return parse(admin.get("/clusters?format=json"), admin.toString());
+        }
+
+        @Override
+        public JsonElement names() {
+            return parse(admin.get("/debug/ndsz"), admin.toString());
         }
     }
 
@@ -42,6 +52,11 @@ public sealed interface DumpSource {
         @Override
         public JsonElement clusters() {
             return ask("/clusters?format=json");
+        }
+
+        @Override
+        public JsonElement names() {
+            return ask("/debug/ndsz");
         }
 
         private JsonElement ask(String path) {
@@ -84,6 +99,11 @@ public sealed interface DumpSource {
         @Override
         public JsonElement clusters() {
             return new Dump(dump()).clusterStatuses();
+        }
+
+        @Override
+        public JsonElement names() {
+            throw new Failure("the table of names is in no file: ask a proxy that runs (PROXY, or --admin HOST:PORT)");
         }
 
         private JsonElement tree(String text) {

@@ -90,6 +90,18 @@ final class ConfigTables {
         return table;
     }
 
+    /// @param table name → what is known of it
+    static Table names(JsonObject table) {
+        var rows = new Table("NAME", "ADDRESSES", "REGISTRY", "NAMESPACE");
+        for (String name : table.keySet()) {
+            var info = object(table, name);
+            var addresses = new StringJoiner(",");
+            array(info, "ips").forEach(address -> addresses.add(address.getAsString()));
+            rows.row(name, addresses.toString(), string(info, "registry"), string(info, "namespace"));
+        }
+        return rows;
+    }
+
     /// `outbound|8080|v1|reviews.shop.svc.cluster.local`, or any other name as host.
     record ClusterName(String direction, String port, String subset, String host) {
         static ClusterName of(String name) {

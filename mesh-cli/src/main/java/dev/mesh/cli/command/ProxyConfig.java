@@ -1,5 +1,6 @@
 package dev.mesh.cli.command;
 
+import static dev.mesh.cli.client.Dump.array;
 import static dev.mesh.cli.client.Dump.object;
 import static dev.mesh.cli.client.Dump.objects;
 import static dev.mesh.cli.client.Dump.string;
@@ -7,6 +8,7 @@ import static dev.mesh.cli.client.Dump.string;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
 import dev.mesh.api.proto.v1.Question;
 import dev.mesh.api.proto.v1.SetLogLevel;
 import dev.mesh.cli.client.Dump;
@@ -16,6 +18,7 @@ import dev.mesh.cli.render.Table;
 import java.io.PrintWriter;
 import java.util.List;
 import java.util.Locale;
+import java.util.TreeSet;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -39,6 +42,7 @@ import picocli.CommandLine.Spec;
             "  meshctl proxy-config routes storefront",
             "  meshctl pc clusters storefront.shop --fqdn reviews --direction outbound",
             "  meshctl pc endpoints storefront --port 8080 -o json",
+            "  meshctl pc names client.shop --fqdn db.internal",
             "  meshctl pc listeners --admin 127.0.0.1:15000",
             "  meshctl pc all storefront --file examples/shop"
         })
@@ -151,6 +155,38 @@ public final class ProxyConfig implements Runnable {
         }
         var root = new JsonObject();
         root.add("cluster_statuses", all);
+        return print(form.output, root);
+    }
+
+    @Command(
+            aliases = {"name", "n"},
+            description = "The names that the proxy answers DNS questions for, where it captures them.")
+    int names(
+            @Mixin SourceOptions source,
+            @Mixin OutputOption form,
+            @Option(
+                            names = "--fqdn",
+                            paramLabel = "HOST",
+                            description = "Only names of this service: its whole name, or how it starts.")
+                    @Nullable
+                    String host,
+            @Option(names = "--address", paramLabel = "IP", description = "Only names that have this address.")
+                    @Nullable
+                    String address) {
+        var found = new JsonObject();
+        var table = object(source.open().names().getAsJsonObject(), "table");
+        for (String name : new TreeSet<>(table.keySet())) {
+            var info = object(table, name);
+            if ((host == null || name.equals(host) || name.startsWith(host + "."))
+                    && (address == null || array(info, "ips").contains(new JsonPrimitive(address)))) {
+                found.add(name, info);
+            }
+        }
+        if (form.output == Output.TABLE) {
+            return draw(ConfigTables.names(found));
+        }
+        var root = new JsonObject();
+        root.add("table", found);
         return print(form.output, root);
     }
 

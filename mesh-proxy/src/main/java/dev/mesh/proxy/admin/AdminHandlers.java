@@ -58,6 +58,11 @@ public final class AdminHandlers {
                         "name_regex: RE2, only what has a name that matches as a whole",
                         "include_eds: with the endpoints"),
                 dump::dump);
+        get(
+                "/debug/ndsz",
+                "the names of the mesh that DNS questions are answered for",
+                List.of(),
+                query -> NamesHandler.names(view));
         post(
                 "/drain_listeners",
                 "stop accepting, and let connections end",

@@ -1,10 +1,12 @@
 package dev.mesh.proxy.admin;
 
+import dev.mesh.api.proto.istio.nds.NameTable;
 import dev.mesh.proxy.listener.ListenerManager;
 import dev.mesh.proxy.load.Loader;
 import dev.mesh.proxy.stats.StatsStore;
 import dev.mesh.proxy.tls.Secrets;
 import io.envoyproxy.envoy.config.bootstrap.v3.Bootstrap;
+import org.jspecify.annotations.Nullable;
 
 /// What the admin endpoint may see of a proxy, and do to it.
 public interface AdminView {
@@ -31,6 +33,10 @@ public interface AdminView {
 
     /// The push that is in effect, or empty.
     String pushId();
+
+    /// The names of the mesh that DNS questions are answered for; null if none are, or none have come.
+    @Nullable
+    NameTable names();
 
     long uptimeSeconds();
 

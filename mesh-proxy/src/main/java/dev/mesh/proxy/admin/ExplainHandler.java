@@ -55,8 +55,10 @@ final class ExplainHandler {
         } catch (IllegalArgumentException e) {
             return new AdminHandlers.Reply(400, "text/plain; charset=UTF-8", e.getMessage() + "\n");
         }
+        String[] node = view.bootstrap().getNode().getId().split("~", -1);
+        List<String> addresses = NamesHandler.resolve(view.names(), request.host(), node.length == 4 ? node[3] : "");
         return AdminHandlers.Reply.json(
-                GSON.toJson(Explainer.explain(snapshot(view.loader().dump()), health(view), request)));
+                GSON.toJson(Explainer.explain(snapshot(view.loader().dump()), health(view), request, addresses)));
     }
 
     private static ConfigSnapshot snapshot(List<Entry> entries) {

@@ -529,6 +529,11 @@ public final class ProxyProcess implements AutoCloseable {
         }
 
         @Override
+        public @Nullable NameTable names() {
+            return names == null ? null : names.current();
+        }
+
+        @Override
         public long uptimeSeconds() {
             return TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - started);
         }

@@ -18,6 +18,7 @@ final class StagedNames {
     private final ScheduledExecutorService thread;
     private @Nullable NameTable waiting;
     private String waitingFor = "";
+    private volatile @Nullable NameTable current;
 
     /// @param to told each table when it counts
     /// @param thread for what waits in vain
@@ -41,8 +42,7 @@ final class StagedNames {
             try {
                 NameTable table = Packed.unpack(body, NameTable.getDefaultInstance());
                 if (push.isEmpty() || inEffect.isEmpty() || push.equals(inEffect)) {
-                    waiting = null;
-                    to.accept(table);
+                    use(table);
                 } else {
                     waiting = table;
                     waitingFor = push;
@@ -59,15 +59,25 @@ final class StagedNames {
     synchronized void inEffect(String push) {
         NameTable table = waiting;
         if (table != null && push.equals(waitingFor)) {
-            waiting = null;
-            to.accept(table);
+            use(table);
         }
     }
 
     private synchronized void waitedFor(NameTable table) {
         if (waiting == table) {
-            waiting = null;
-            to.accept(table);
+            use(table);
         }
+    }
+
+    private void use(NameTable table) {
+        waiting = null;
+        current = table;
+        to.accept(table);
+    }
+
+    /// The table that counts; null before the first.
+    @Nullable
+    NameTable current() {
+        return current;
     }
 }

@@ -314,11 +314,24 @@ class PodProxyTest {
         assertThat(running.unready())
                 .isEqualTo("no names yet: the control plane has sent no table of names for DNS" + " questions");
         assertThat(ask(status, "GET", "/debug/ndsz").statusCode()).isEqualTo(404);
+        assertThat(running.proxy()
+                        .adminHandlers()
+                        .handle("GET", "/debug/ndsz", Map.of())
+                        .body())
+                .contains("no names: this proxy answers no DNS questions", "ISTIO_META_DNS_CAPTURE=true");
         pilot.plane().put(XdsType.NAME_TABLE, "names", names("10.96.0.1"));
         pilot.plane().publish(XdsType.NAME_TABLE);
         await().until(() -> running.unready().isEmpty());
         assertThat(resolve(running)).isEqualTo("10.96.0.1");
         assertThat(ask(status, "GET", "/debug/ndsz").body()).contains("\"cart.shop.svc.cluster.local\"", "10.96.0.1");
+        var admin = running.proxy().adminHandlers();
+        assertThat(admin.handle("GET", "/debug/ndsz", Map.of()).body())
+                .isEqualTo(ask(status, "GET", "/debug/ndsz").body());
+        for (String name : List.of("cart.shop.svc.cluster.local", "cart.shop", "Cart")) {
+            assertThat(admin.handle("GET", "/explain", Map.of("url", "tcp://" + name + ":80"))
+                            .body())
+                    .contains("\"stage\":\"name\"", "the proxy answers 10.96.0.1");
+        }
         assertThat(ask(status, "GET", "/stats/prometheus").body())
                 .contains("istio_agent_dns_requests_total 1\n", "istio_agent_dns_names 4\n");
 

@@ -42,17 +42,27 @@ public final class Explainer {
     private final ConfigSnapshot config;
     private final HostHealth health;
     private final RequestDescription request;
+    private final List<String> addresses;
     private final List<Step> steps = new ArrayList<>();
     private final List<String> details = new ArrayList<>();
 
-    private Explainer(ConfigSnapshot config, HostHealth health, RequestDescription request) {
+    private Explainer(ConfigSnapshot config, HostHealth health, RequestDescription request, List<String> addresses) {
         this.config = config;
         this.health = health;
         this.request = request;
+        this.addresses = addresses;
     }
 
     public static Explanation explain(ConfigSnapshot config, HostHealth health, RequestDescription request) {
-        return new Explainer(config, health, request).run();
+        return explain(config, health, request, List.of());
+    }
+
+    /// @param addresses that the proxy answers when the application asks for the URL's host by DNS; none = it leaves
+    /// that to other name servers
+    public static Explanation explain(
+            ConfigSnapshot config, HostHealth health, RequestDescription request, List<String> addresses) {
+        return new Explainer(config, health, request, isLiteral(request.host()) ? List.of(request.host()) : addresses)
+                .run();
     }
 
     private Explanation over(String verdict) {
@@ -61,6 +71,10 @@ public final class Explainer {
 
     private Explanation run() {
         config.notes().forEach(note -> steps.add(new Step("resource", false, "", note, null)));
+        if (!addresses.isEmpty() && !isLiteral(request.host())) {
+            steps.add(
+                    new Step("name", true, request.host(), "the proxy answers " + String.join(", ", addresses), null));
+        }
         Listener listener = listener();
         if (listener == null) {
             return over("no listener takes it: the connection is refused");
@@ -157,9 +171,9 @@ public final class Explainer {
             return -1;
         }
         int score = 0;
-        if (at.getAddress().equals(request.host())) {
+        if (addresses.contains(at.getAddress())) {
             score += 4;
-        } else if (isLiteral(request.host())) {
+        } else if (!addresses.isEmpty()) {
             return at.getAddress().equals("0.0.0.0") || at.getAddress().equals("::") ? 1 : -1;
         }
         boolean http = listener.getFilterChainsList().stream()

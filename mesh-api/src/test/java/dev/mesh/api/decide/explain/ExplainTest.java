@@ -47,6 +47,33 @@ class ExplainTest {
               - {name: ring, lb_policy: RING_HASH, load_assignment: {cluster_name: ring, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 10.0.0.4, port_value: 80}}}}, {endpoint: {address: {socket_address: {address: 10.0.0.5, port_value: 80}}}}]}]}}
             """;
 
+    /// Two listeners of one port: an application that has asked for the name connects to the address it was told.
+    @Test
+    void aNameThatTheProxyAnswersLeadsToTheListenerOfItsAddress() {
+        String two = """
+                static_resources:
+                  listeners:
+                  - name: one
+                    address: {socket_address: {address: 240.240.0.1, port_value: 9000}}
+                    filter_chains: [{filters: [{name: tcp, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: one, cluster: one}}]}]
+                  - name: two
+                    address: {socket_address: {address: 240.240.0.2, port_value: 9000}}
+                    filter_chains: [{filters: [{name: tcp, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: two, cluster: two}}]}]
+                """;
+        var explanation = Explainer.explain(
+                ConfigSnapshot.parse("bootstrap.yaml", two),
+                HostHealth.UNKNOWN,
+                RequestDescription.of("GET", "tcp://two.db.internal:9000", "", List.of(), "", false, ""),
+                List.of("240.240.0.2"));
+
+        assertThat(explanation.steps().getFirst())
+                .isEqualTo(
+                        new Explanation.Step("name", true, "two.db.internal", "the proxy answers 240.240.0.2", null));
+        assertThat(explanation.steps())
+                .anySatisfy(step -> assertThat(step.taken() ? step.stage() + " " + step.name() : "")
+                        .isEqualTo("listener two"));
+    }
+
     private static Explanation explain(String url, String... headers) {
         return explain(HostHealth.UNKNOWN, url, headers);
     }
