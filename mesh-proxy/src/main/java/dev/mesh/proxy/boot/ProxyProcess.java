@@ -29,6 +29,7 @@ import dev.mesh.proxy.upstream.TcpConnector;
 import dev.mesh.proxy.upstream.UpstreamPools;
 import dev.mesh.proxy.xds.AdsClient;
 import dev.mesh.proxy.xds.ControlPlaneChannel;
+import dev.mesh.proxy.xds.Reconnect;
 import io.envoyproxy.envoy.config.bootstrap.v3.Bootstrap;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster;
 import io.envoyproxy.envoy.config.core.v3.ApiConfigSource;
@@ -48,6 +49,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -309,7 +311,8 @@ public final class ProxyProcess implements AutoCloseable {
                 target.endpoint().getAddress(), target.endpoint().getPortValue(), target.tls(), access.token());
         var dialect = target.dialect();
         channel = opened;
-        var client = new AdsClient(opened, dialect, bootstrap.getNode(), new Resources(), thread, stats);
+        var reconnect = new Reconnect(thread, RandomGenerator.getDefault());
+        var client = new AdsClient(opened, dialect, bootstrap.getNode(), new Resources(), thread, reconnect, stats);
         ads = client;
         loader.onWantedChanged(client::updateSubscriptions);
         var second = new SessionClient(
@@ -318,7 +321,8 @@ public final class ProxyProcess implements AutoCloseable {
                 thread,
                 loader::dump,
                 loader::pushInEffect,
-                new AdminHandlers(new View()));
+                new AdminHandlers(new View()),
+                reconnect);
         session = second;
         loader.observer((changed, gone) -> {
             second.changed();

@@ -15,8 +15,11 @@ import dev.mesh.api.xds.XdsType;
 import dev.mesh.proxy.admin.AdminHandlers;
 import dev.mesh.proxy.admin.LogControl;
 import dev.mesh.proxy.load.Entry;
+import dev.mesh.proxy.xds.Reconnect;
 import io.grpc.Channel;
 import io.grpc.Status;
+import io.grpc.stub.ClientCallStreamObserver;
+import io.grpc.stub.ClientResponseObserver;
 import io.grpc.stub.StreamObserver;
 import java.net.URI;
 import java.time.Instant;
@@ -25,9 +28,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
-import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -38,8 +39,6 @@ import org.slf4j.LoggerFactory;
 /// A control plane that does not know the service is asked once and then left alone.
 public final class SessionClient {
     private static final Logger LOGGER = LoggerFactory.getLogger(SessionClient.class);
-    private static final long BACKOFF_BASE_MILLIS = 500;
-    private static final long BACKOFF_MAX_MILLIS = 30_000;
 
     /// What the pilot hears.
     ///
@@ -52,30 +51,33 @@ public final class SessionClient {
     private final Supplier<List<Entry>> resources;
     private final Supplier<String> pushId;
     private final AdminHandlers handlers;
+    private final Reconnect.Line line;
     private final Map<ResourceName, ResourceState> reported = new HashMap<>();
     private @Nullable StreamObserver<ProxyMessage> out;
     private String reportedPush = "";
     private boolean scheduled;
     private boolean stopped;
-    private int attempt;
     private long streamId;
 
     /// @param thread the configuration thread
     /// @param resources everything that is known of every resource
     /// @param pushId the push that is in effect
+    /// @param reconnect of all streams of the channel
     public SessionClient(
             Channel channel,
             Self self,
             ScheduledExecutorService thread,
             Supplier<List<Entry>> resources,
             Supplier<String> pushId,
-            AdminHandlers handlers) {
+            AdminHandlers handlers,
+            Reconnect reconnect) {
         this.channel = channel;
         this.self = self;
         this.thread = thread;
         this.resources = resources;
         this.pushId = pushId;
         this.handlers = handlers;
+        line = reconnect.line(this::open);
     }
 
     /// Opens the stream, and keeps one open until [#stop].
@@ -87,6 +89,7 @@ public final class SessionClient {
     public void stop() {
         thread.execute(() -> {
             stopped = true;
+            line.stop();
             if (out != null) {
                 out.onCompleted();
                 out = null;
@@ -180,15 +183,27 @@ public final class SessionClient {
             LOGGER.atDebug().log("the control plane has no ProxySession");
             return;
         }
-        long most = Math.min(BACKOFF_MAX_MILLIS, BACKOFF_BASE_MILLIS << Math.min(attempt++, 6));
-        thread.schedule(this::open, RandomGenerator.getDefault().nextLong(most) + 1, TimeUnit.MILLISECONDS);
+        line.lost();
     }
 
-    private final class Questions implements StreamObserver<PilotMessage> {
+    private final class Questions implements ClientResponseObserver<ProxyMessage, PilotMessage> {
         private final long stream;
+        private boolean connected;
 
         private Questions(long stream) {
             this.stream = stream;
+        }
+
+        @Override
+        public void beforeStart(ClientCallStreamObserver<ProxyMessage> requests) {
+            requests.setOnReadyHandler(() -> thread.execute(this::ready));
+        }
+
+        private void ready() {
+            if (!connected && stream == streamId) {
+                connected = true;
+                line.connected();
+            }
         }
 
         @Override
@@ -196,9 +211,9 @@ public final class SessionClient {
             if (message.hasQuestion()) {
                 Answer answer = answer(message.getQuestion());
                 thread.execute(() -> {
-                    attempt = 0;
                     var to = out;
                     if (to != null && stream == streamId) {
+                        line.answered();
                         to.onNext(ProxyMessage.newBuilder().setAnswer(answer).build());
                     }
                 });

@@ -17,7 +17,6 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
-import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -31,12 +30,10 @@ import org.slf4j.LoggerFactory;
 /// ```
 /// open ──first response──▶ connected
 ///   ▲                          │
-///   └──pause (backoff)◀──lost──┘
+///   └─pause (Reconnect)◀──lost─┘
 /// ```
 public final class AdsClient {
     private static final Logger LOGGER = LoggerFactory.getLogger(AdsClient.class);
-    private static final long BACKOFF_BASE_MILLIS = 500;
-    private static final long BACKOFF_MAX_MILLIS = 30_000;
 
     /// The two ways to speak xDS.
     public enum Dialect {
@@ -76,13 +73,18 @@ public final class AdsClient {
 
     /// What a stream tells; only the newest one is heard.
     final class Events {
+        private boolean answered;
+
         /// Receives responses on gRPC's threads and hands them to `action` on the configuration thread.
         <T> StreamObserver<T> observer(Consumer<T> action) {
             return new StreamObserver<>() {
                 @Override
                 public void onNext(T response) {
                     hand(() -> {
-                        attempt = 0;
+                        if (!answered) {
+                            answered = true;
+                            line.answered();
+                        }
                         connectedState.set(1);
                         problem = "";
                         action.accept(response);
@@ -140,20 +142,24 @@ public final class AdsClient {
     private final Known known = new Known();
     private @Nullable Events current;
     private @Nullable AdsStream stream;
-    private int attempt;
+    private final Reconnect.Line line;
+    private boolean wasLost;
     private boolean stopped;
     private volatile String problem = "the control plane was not asked yet";
 
     /// @param node as in the bootstrap; what this client can do is added here
     /// @param thread the configuration thread
+    /// @param reconnect of all streams of the channel
     public AdsClient(
             Channel channel,
             Dialect dialect,
             Node node,
             Handler handler,
             ScheduledExecutorService thread,
+            Reconnect reconnect,
             Scope stats) {
         this.channel = channel;
+        line = reconnect.line(this::open);
         this.dialect = dialect;
         this.handler = handler;
         this.thread = thread;
@@ -183,6 +189,7 @@ public final class AdsClient {
     public void stop() {
         run(() -> {
             stopped = true;
+            line.stop();
             AdsStream open = stream;
             stream = null;
             current = null;
@@ -212,7 +219,7 @@ public final class AdsClient {
         handler.onStreamOpened();
         var events = new Events();
         current = events;
-        if (problem.isEmpty() || attempt == 0) {
+        if (problem.isEmpty() || !wasLost) {
             problem = "the control plane has not answered yet";
         }
         // The pauses are ours: gRPC's own grow to two minutes.
@@ -225,22 +232,17 @@ public final class AdsClient {
         };
     }
 
-    // Full jitter: a control plane that comes back is not met by everybody at once.
     private void lost(String reason) {
         problem = "no stream to the control plane: " + reason;
         current = null;
         stream = null;
         connectedState.set(0);
-        long bound = Math.min(BACKOFF_MAX_MILLIS, BACKOFF_BASE_MILLIS << Math.min(attempt, 10));
-        attempt++;
-        long pause = RandomGenerator.getDefault().nextLong(bound) + 1;
+        wasLost = true;
+        long pause = line.lost();
         LOGGER.atWarn()
                 .addKeyValue("reason", reason)
                 .addKeyValue("retryMillis", pause)
                 .log("xDS stream lost; what is running stays");
-        if (!thread.isShutdown()) {
-            thread.schedule(this::open, pause, TimeUnit.MILLISECONDS);
-        }
     }
 
     private void run(Runnable action) {
