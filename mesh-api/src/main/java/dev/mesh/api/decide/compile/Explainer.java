@@ -22,7 +22,6 @@ import dev.mesh.api.decide.explain.HostHealth;
 import dev.mesh.api.decide.explain.Origins;
 import dev.mesh.api.decide.explain.RequestDescription;
 import io.envoyproxy.envoy.config.cluster.v3.Cluster;
-import io.envoyproxy.envoy.config.core.v3.TrafficDirection;
 import io.envoyproxy.envoy.config.endpoint.v3.LbEndpoint;
 import io.envoyproxy.envoy.config.listener.v3.Filter;
 import io.envoyproxy.envoy.config.listener.v3.FilterChain;
@@ -30,7 +29,6 @@ import io.envoyproxy.envoy.config.listener.v3.Listener;
 import io.envoyproxy.envoy.config.route.v3.RouteConfiguration;
 import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager;
 import io.envoyproxy.envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy;
-import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
@@ -75,19 +73,12 @@ public final class Explainer {
             steps.add(
                     new Step("name", true, request.host(), "the proxy answers " + String.join(", ", addresses), null));
         }
-        Listener listener = listener();
+        var choice = new ListenerChoice(config.listeners(), request, addresses);
+        Listener listener = choice.choose(steps);
         if (listener == null) {
             return over("no listener takes it: the connection is refused");
         }
-        InetAddress address;
-        int port = listener.getAddress().getSocketAddress().getPortValue();
-        try {
-            address = InetAddress.ofLiteral(
-                    listener.getAddress().getSocketAddress().getAddress());
-        } catch (IllegalArgumentException e) {
-            address = InetAddress.getLoopbackAddress();
-        }
-        var connection = request.connection(address, port);
+        var connection = request.connection(choice.destination(listener), choice.destinationPort(listener));
         ListenerTable table;
         switch (ListenerCompiler.compile(listener)) {
             case Compiled.Ok<ListenerTable>(ListenerTable compiled) -> table = compiled;
@@ -137,77 +128,8 @@ public final class Explainer {
         };
     }
 
-    // ---- listener ----
-
-    private @Nullable Listener listener() {
-        Listener best = null;
-        int bestScore = -1;
-        for (Listener candidate : config.listeners()) {
-            int score = score(candidate);
-            if (score > bestScore) {
-                best = candidate;
-                bestScore = score;
-            }
-        }
-        for (Listener candidate : config.listeners()) {
-            String reason = candidate == best ? taken(candidate) : whyNot(candidate, best);
-            if (candidate == best || score(candidate) >= 0 || config.listeners().size() <= 20) {
-                steps.add(new Step("listener", candidate == best, candidate.getName(), reason, null));
-            }
-        }
-        return best;
-    }
-
-    // Higher fits better; negative: not at all.
-    private int score(Listener listener) {
-        if (!request.listener().isEmpty()) {
-            return request.listener().equals(listener.getName()) ? 1 : -1;
-        }
-        if (listener.hasApiListener() || isInbound(listener) != request.inbound()) {
-            return -1;
-        }
-        var at = listener.getAddress().getSocketAddress();
-        if (request.port() != 0 && at.getPortValue() != 0 && at.getPortValue() != request.port()) {
-            return -1;
-        }
-        int score = 0;
-        if (addresses.contains(at.getAddress())) {
-            score += 4;
-        } else if (!addresses.isEmpty()) {
-            return at.getAddress().equals("0.0.0.0") || at.getAddress().equals("::") ? 1 : -1;
-        }
-        boolean http = listener.getFilterChainsList().stream()
-                .flatMap(chain -> chain.getFiltersList().stream())
-                .anyMatch(filter -> Packed.is(filter.getTypedConfig(), HttpConnectionManager.getDefaultInstance()));
-        return http == !request.scheme().equals("tcp") ? score + 2 : score;
-    }
-
-    private static boolean isInbound(Listener listener) {
-        return listener.getTrafficDirection() == TrafficDirection.INBOUND;
-    }
-
     private static boolean isLiteral(String host) {
         return host.matches("[0-9.]+") || host.contains(":");
-    }
-
-    private String taken(Listener listener) {
-        return request.listener().isEmpty() ? "listens at " + at(listener) : "was asked for";
-    }
-
-    private String whyNot(Listener listener, @Nullable Listener best) {
-        if (!request.listener().isEmpty()) {
-            return "not the one that was asked for";
-        }
-        if (isInbound(listener) != request.inbound()) {
-            return request.inbound() ? "is for outbound traffic" : "is for inbound traffic";
-        }
-        return "listens at " + at(listener)
-                + (score(listener) >= 0 && best != null ? ", and " + best.getName() + " fits better" : "");
-    }
-
-    private static String at(Listener listener) {
-        var at = listener.getAddress().getSocketAddress();
-        return at.getAddress() + ":" + at.getPortValue();
     }
 
     // ---- HTTP ----
@@ -383,14 +305,15 @@ public final class Explainer {
             return new ClusterShare(name, share, "", "which is not there: 503 (NC)", List.of());
         }
         String policy = cluster.getLbPolicy().name();
+        if (cluster.getType() == Cluster.DiscoveryType.ORIGINAL_DST) {
+            return new ClusterShare(name, share, policy, "where the caller was going", List.of());
+        }
         String edsName = cluster.getEdsClusterConfig().getServiceName();
         var assignment = config.endpoints().get(edsName.isEmpty() ? name : edsName);
         if (assignment == null) {
             boolean dns = cluster.getType() == Cluster.DiscoveryType.STRICT_DNS
                     || cluster.getType() == Cluster.DiscoveryType.LOGICAL_DNS;
-            String note = cluster.getType() == Cluster.DiscoveryType.ORIGINAL_DST
-                    ? "where the caller was going"
-                    : dns ? "" : "whose endpoints are not known";
+            String note = dns ? "" : "whose endpoints are not known";
             return new ClusterShare(name, share, policy, note, List.of());
         }
         var endpoints = new ArrayList<EndpointShare>();

@@ -91,6 +91,73 @@ class ExplainTest {
         return java.util.Objects.requireNonNull(outcome);
     }
 
+    private static final String IN_A_POD = """
+            static_resources:
+              listeners:
+              - name: virtualOutbound
+                traffic_direction: OUTBOUND
+                address: {socket_address: {address: 0.0.0.0, port_value: 15001}}
+                use_original_dst: true
+                filter_chains:
+                - filter_chain_match: {destination_port: 15001}
+                  filters:
+                  - {name: tcp, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: b, cluster: BlackHoleCluster}}
+                - filters:
+                  - {name: tcp, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: p, cluster: PassthroughCluster}}
+              - name: virtualInbound
+                traffic_direction: INBOUND
+                address: {socket_address: {address: 0.0.0.0, port_value: 15006}}
+                listener_filters:
+                - {name: envoy.filters.listener.original_dst, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.listener.original_dst.v3.OriginalDst}}
+                filter_chains:
+                - filter_chain_match: {destination_port: 3306}
+                  filters:
+                  - {name: tcp, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: i, cluster: "inbound|3306||"}}
+                default_filter_chain:
+                  filters:
+                  - {name: tcp, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: i, cluster: InboundPassthroughCluster}}
+              - name: 10.0.0.1_443
+                traffic_direction: OUTBOUND
+                address: {socket_address: {address: 10.0.0.1, port_value: 443}}
+                filter_chains:
+                - filters:
+                  - {name: tcp, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: o, cluster: "outbound|443||db.shop.svc.cluster.local"}}
+              clusters:
+              - {name: PassthroughCluster, type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED, load_assignment: {cluster_name: PassthroughCluster}}
+            """;
+
+    private static Explanation inAPod(String url, boolean inbound) {
+        return Explainer.explain(
+                ConfigSnapshot.parse("pod.yaml", IN_A_POD),
+                HostHealth.UNKNOWN,
+                RequestDescription.of("GET", url, "", List.of(), "", inbound, ""));
+    }
+
+    @Test
+    void whatNoListenerIsForIsCaptured() {
+        var explanation = inAPod("tcp://192.0.2.7:9999", false);
+
+        assertThat(outcome(explanation).action())
+                .isEqualTo("pass bytes to PassthroughCluster, where the caller was going");
+        assertThat(explanation.steps())
+                .extracting(step -> step.name() + ": " + step.reason())
+                .contains("virtualOutbound: captures what goes out, and no other listener is at 192.0.2.7:9999");
+        assertThat(outcome(inAPod("tcp://192.0.2.7:15001", false)).action()).contains("BlackHoleCluster");
+    }
+
+    @Test
+    void whatComesInIsCapturedAndGoesByItsPort() {
+        assertThat(outcome(inAPod("tcp://10.0.0.9:3306", true)).action()).contains("inbound|3306||");
+        assertThat(outcome(inAPod("tcp://10.0.0.9:3307", true)).action()).contains("InboundPassthroughCluster");
+    }
+
+    @Test
+    void aListenerAtAnAddressIsForItsHostAlone() {
+        assertThat(outcome(inAPod("https://db.shop/", false)).listener()).isEqualTo("10.0.0.1_443");
+        assertThat(outcome(inAPod("https://10.0.0.1/", false)).listener()).isEqualTo("10.0.0.1_443");
+        assertThat(outcome(inAPod("https://db.other/", false)).listener()).isEqualTo("virtualOutbound");
+    }
+
     @Test
     void tellsTheRuleAndWhyTheOthersWerePassedOver() {
         var explanation = explain("http://127.0.0.1:8080/pot", "host: shop.example");
