@@ -30,6 +30,7 @@ import org.opentest4j.TestAbortedException;
 /// After the last test, what the tests have put into another's cluster is taken out.
 public final class Evidence
         implements BeforeAllCallback, TestExecutionExceptionHandler, LifecycleMethodExecutionExceptionHandler {
+    private static final Path REPORTS = Path.of("target", "surefire-reports");
     private static final Path FOLDER = Path.of("target", "e2e-failures");
     private static final Duration PATIENCE = Duration.ofSeconds(10);
 
@@ -50,7 +51,8 @@ public final class Evidence
             new Question("metrics.txt", 15014, "/metrics"));
 
     @Override
-    public void beforeAll(ExtensionContext context) {
+    public void beforeAll(ExtensionContext context) throws IOException {
+        Files.deleteIfExists(reason(context));
         context.getRoot()
                 .getStore(ExtensionContext.Namespace.create(InstalledMesh.class))
                 .computeIfAbsent("end", _ -> (AutoCloseable) InstalledMesh::end);
@@ -63,7 +65,16 @@ public final class Evidence
 
     @Override
     public void handleBeforeAllMethodExecutionException(ExtensionContext context, Throwable failure) throws Throwable {
+        if (failure instanceof TestAbortedException) {
+            Files.createDirectories(REPORTS);
+            Files.writeString(reason(context), String.valueOf(failure.getMessage()));
+        }
         keep(context, failure);
+    }
+
+    // Of a class that is left out as a whole, reports say nothing: scripts/left-out reads it.
+    private static Path reason(ExtensionContext context) {
+        return REPORTS.resolve(context.getRequiredTestClass().getSimpleName() + ".left-out");
     }
 
     @Override
