@@ -1,10 +1,10 @@
 package dev.mesh.pilot.ca;
 
+import dev.mesh.pilot.kubeconfig.Changed;
 import io.fabric8.kubernetes.api.model.Secret;
 import io.fabric8.kubernetes.api.model.SecretBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
-import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
 import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
 import java.io.IOException;
 import java.net.HttpURLConnection;
@@ -70,7 +70,7 @@ public final class RootStore implements AutoCloseable {
             take(load());
             for (String name : List.of(PLUGGED_IN, SELF_SIGNED)) {
                 followed.add(
-                        client.secrets().inNamespace(namespace).withName(name).inform(new Handler()));
+                        client.secrets().inNamespace(namespace).withName(name).inform(new Changed<>(this::look)));
             }
         } catch (IllegalArgumentException e) {
             throw new IOException(e.getMessage(), e);
@@ -223,28 +223,11 @@ public final class RootStore implements AutoCloseable {
         }
     }
 
-    private final class Handler implements ResourceEventHandler<Secret> {
-        @Override
-        public void onAdd(Secret secret) {
-            look();
-        }
-
-        @Override
-        public void onUpdate(Secret old, Secret secret) {
-            look();
-        }
-
-        @Override
-        public void onDelete(Secret secret, boolean unknown) {
-            look();
-        }
-
-        private void look() {
-            try {
-                thread.execute(RootStore.this::refresh);
-            } catch (RejectedExecutionException e) {
-                LOGGER.atTrace().log("closed");
-            }
+    private void look() {
+        try {
+            thread.execute(this::refresh);
+        } catch (RejectedExecutionException e) {
+            LOGGER.atTrace().log("closed");
         }
     }
 

@@ -1,10 +1,10 @@
 package dev.mesh.pilot.kube;
 
+import dev.mesh.pilot.kubeconfig.Changed;
 import io.fabric8.kubernetes.api.model.LabelSelector;
 import io.fabric8.kubernetes.api.model.LabelSelectorRequirement;
 import io.fabric8.kubernetes.api.model.admissionregistration.v1.MutatingWebhookConfiguration;
 import io.fabric8.kubernetes.client.KubernetesClient;
-import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
 import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
 import java.util.Map;
 import java.util.Set;
@@ -16,7 +16,7 @@ import org.slf4j.LoggerFactory;
 /// Under which names the pilot's revision is known: its own, and the tags that lead to it. They stand in the injectors'
 /// webhook configurations, those of the charts (which select by `istio.io/rev`) and those that `istioctl tag set` makes
 /// (label `istio.io/tag`). Any thread.
-final class RevisionTags implements ResourceEventHandler<MutatingWebhookConfiguration>, AutoCloseable {
+final class RevisionTags implements AutoCloseable {
     private static final Logger LOGGER = LoggerFactory.getLogger(RevisionTags.class);
     private static final String TAG = "istio.io/tag";
 
@@ -40,7 +40,7 @@ final class RevisionTags implements ResourceEventHandler<MutatingWebhookConfigur
                 .mutatingWebhookConfigurations()
                 .withLabel(KubeObjects.REVISION, revision)
                 .runnableInformer(0)
-                .addEventHandler(this)
+                .addEventHandler(new Changed<>(this::look, this::settled))
                 .exceptionHandler((started, why) -> {
                     failed(why);
                     return true;
@@ -73,26 +73,6 @@ final class RevisionTags implements ResourceEventHandler<MutatingWebhookConfigur
     private void settled() {
         settled = true;
         onSync.run();
-    }
-
-    @Override
-    public void onNothing() {
-        settled();
-    }
-
-    @Override
-    public void onAdd(MutatingWebhookConfiguration found) {
-        look();
-    }
-
-    @Override
-    public void onUpdate(MutatingWebhookConfiguration before, MutatingWebhookConfiguration now) {
-        look();
-    }
-
-    @Override
-    public void onDelete(MutatingWebhookConfiguration gone, boolean unknown) {
-        look();
     }
 
     private void look() {

@@ -2,6 +2,7 @@ package dev.mesh.pilot.webhook;
 
 import dev.mesh.pilot.inject.InjectionSettings;
 import dev.mesh.pilot.inject.Names;
+import dev.mesh.pilot.kubeconfig.Changed;
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.Namespace;
@@ -10,7 +11,6 @@ import io.fabric8.kubernetes.api.model.admissionregistration.v1.MutatingWebhookC
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.VersionInfo;
-import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
 import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -58,20 +58,20 @@ public final class ClusterSettings implements InjectorState, AutoCloseable {
                 () -> client.configMaps()
                         .inNamespace(namespace)
                         .withName(named("mesh-sidecar-injector"))
-                        .inform(changed()));
+                        .inform(new Changed<>(this::join)));
         mesh = follow(
                 "ConfigMaps of " + namespace,
                 () -> client.configMaps()
                         .inNamespace(namespace)
                         .withName(named("mesh"))
-                        .inform(changed()));
-        namespaces = follow("namespaces", () -> client.namespaces().inform(nothing()));
+                        .inform(new Changed<>(this::join)));
+        namespaces = follow("namespaces", () -> client.namespaces().inform(new Changed<>(() -> {})));
         injectors = follow(
                 "MutatingWebhookConfigurations",
                 () -> client.admissionRegistration()
                         .v1()
                         .mutatingWebhookConfigurations()
-                        .inform(changed()));
+                        .inform(new Changed<>(this::join)));
         join();
     }
 
@@ -96,38 +96,6 @@ public final class ClusterSettings implements InjectorState, AutoCloseable {
 
     private String named(String name) {
         return revision.equals(InjectionSettings.DEFAULT_REVISION) ? name : name + "-" + revision;
-    }
-
-    private <T> ResourceEventHandler<T> changed() {
-        return new ResourceEventHandler<>() {
-            @Override
-            public void onAdd(T object) {
-                join();
-            }
-
-            @Override
-            public void onUpdate(T before, T after) {
-                join();
-            }
-
-            @Override
-            public void onDelete(T object, boolean unknown) {
-                join();
-            }
-        };
-    }
-
-    private static <T> ResourceEventHandler<T> nothing() {
-        return new ResourceEventHandler<>() {
-            @Override
-            public void onAdd(T object) {}
-
-            @Override
-            public void onUpdate(T before, T after) {}
-
-            @Override
-            public void onDelete(T object, boolean unknown) {}
-        };
     }
 
     private synchronized void join() {

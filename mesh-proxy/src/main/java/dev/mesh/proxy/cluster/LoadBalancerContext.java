@@ -4,20 +4,28 @@ import java.net.InetSocketAddress;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
-/// What a load balancer may know of the request.
+/// What a load balancer may know of the request. Of itself it is the first try of one that has no hash.
 public interface LoadBalancerContext {
     RandomGenerator random();
 
-    boolean hasHash();
+    default boolean hasHash() {
+        return false;
+    }
 
     /// The request's hash, if its route has hash policies that gave one.
-    long hash();
+    default long hash() {
+        return 0;
+    }
 
     /// From 0: which try of the request this is.
-    int attempt();
+    default int attempt() {
+        return 0;
+    }
 
     /// Whether a host is to be chosen anew (it was tried already).
-    boolean shouldReselect(Host host);
+    default boolean shouldReselect(Host host) {
+        return false;
+    }
 
     /// Where the client was going, as far as a listener filter found out; else null.
     default @Nullable InetSocketAddress originalDestination() {
@@ -30,5 +38,7 @@ public interface LoadBalancerContext {
     }
 
     /// How often to choose anew.
-    int maxReselects();
+    default int maxReselects() {
+        return 0;
+    }
 }

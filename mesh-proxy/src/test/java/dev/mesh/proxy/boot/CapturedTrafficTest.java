@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.mesh.proxy.intercept.InterceptCommand;
+import dev.mesh.proxy.intercept.Said;
 import dev.mesh.proxy.io.Loops;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -12,7 +13,6 @@ import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -25,10 +25,10 @@ class CapturedTrafficTest {
     @ValueSource(strings = {"REDIRECT", "TPROXY"})
     void goesWhereItWasGoing(String mode) throws Exception {
         assumeTrue(
-                run("unshare", "-n", "iptables-nft", "-t", "nat", "-L").code() == 0
-                        && run("setpriv", "--reuid=1000", "true").code() == 0,
+                Said.run("unshare", "-n", "iptables-nft", "-t", "nat", "-L").code() == 0
+                        && Said.run("setpriv", "--reuid=1000", "true").code() == 0,
                 "needs root, iptables, iproute2 and util-linux");
-        Said said = run(
+        Said said = Said.run(
                 "unshare",
                 "-n",
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -40,27 +40,6 @@ class CapturedTrafficTest {
                 mode);
         assertThat(said.text()).contains("all as it should be\n");
         assertThat(said.code()).isZero();
-    }
-
-    private record Said(int code, String text) {}
-
-    private static Said run(String... command) throws IOException {
-        Process process;
-        try {
-            process = new ProcessBuilder(command).redirectErrorStream(true).start();
-        } catch (IOException e) {
-            return new Said(127, command[0] + " is not there");
-        }
-        try {
-            process.getOutputStream().close();
-            String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-            assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
-            return new Said(process.exitValue(), text);
-        } catch (InterruptedException e) {
-            throw new IOException(e);
-        } finally {
-            process.destroyForcibly();
-        }
     }
 
     /// Runs in the namespace of the pod.
@@ -163,14 +142,14 @@ class CapturedTrafficTest {
                 // Who calls the proxy's own port comes to nothing, and not to itself for ever.
                 assertThat(talk("10.9.0.1", 15001, "x")).isEmpty();
                 // In: the port is kept, and the application is called from an address that is not captured.
-                assertThat(run(far(namespace, "bash", "-c", script("10.9.0.1", 3306, "x")))
+                assertThat(Said.run(far(namespace, "bash", "-c", script("10.9.0.1", 3306, "x")))
                                 .text())
                         .isEqualTo("hello /127.0.0.6");
-                assertThat(run(far(namespace, "bash", "-c", script("10.9.0.1", 15006, "x")))
+                assertThat(Said.run(far(namespace, "bash", "-c", script("10.9.0.1", 15006, "x")))
                                 .text())
                         .doesNotContain("hello");
                 // In, to the port where outbound traffic comes: it goes nowhere, and comes to its end.
-                assertThat(run(far(namespace, "bash", "-c", script("10.9.0.1", 15001, "x")))
+                assertThat(Said.run(far(namespace, "bash", "-c", script("10.9.0.1", 15001, "x")))
                                 .text())
                         .doesNotContain("hello");
             }
@@ -191,7 +170,7 @@ class CapturedTrafficTest {
 
         // As a user that is captured.
         private static String talk(String address, int port, String said) throws IOException {
-            return run(
+            return Said.run(
                             "setpriv",
                             "--reuid=1000",
                             "--regid=1000",
@@ -214,7 +193,7 @@ class CapturedTrafficTest {
         }
 
         private static void must(String... command) throws IOException {
-            Said said = run(command);
+            Said said = Said.run(command);
             assertThat(said.code()).as(said.text()).isZero();
         }
     }

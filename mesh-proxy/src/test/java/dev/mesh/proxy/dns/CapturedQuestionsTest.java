@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.mesh.api.proto.istio.nds.NameTable;
 import dev.mesh.api.proto.istio.nds.NameTable.NameInfo;
 import dev.mesh.proxy.intercept.InterceptCommand;
+import dev.mesh.proxy.intercept.Said;
 import dev.mesh.proxy.io.Loops;
 import dev.mesh.proxy.io.ResolvConf;
 import java.io.BufferedReader;
@@ -18,7 +19,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeSet;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -32,12 +32,14 @@ class CapturedQuestionsTest {
     @ValueSource(strings = {"--redirect-dns", "--redirect-dns --capture-all-dns", "--redirect-dns --native-nftables"})
     void comeToTheServerAndItsOwnGoOut(String flags) throws Exception {
         assumeTrue(
-                run("unshare", "-n", "-m", "iptables-nft", "-t", "nat", "-L").code() == 0
-                        && run("setpriv", "--reuid=1000", "getent", "hosts", "127.0.0.1")
+                Said.run("unshare", "-n", "-m", "iptables-nft", "-t", "nat", "-L")
+                                        .code()
+                                == 0
+                        && Said.run("setpriv", "--reuid=1000", "getent", "hosts", "127.0.0.1")
                                         .code()
                                 == 0,
                 "needs root, iptables, iproute2, util-linux and libc-bin");
-        Said said = run(
+        Said said = Said.run(
                 "unshare",
                 "-n",
                 "-m",
@@ -52,29 +54,8 @@ class CapturedQuestionsTest {
         assertThat(said.code()).isZero();
     }
 
-    private record Said(int code, String text) {}
-
     private static String java() {
         return Path.of(System.getProperty("java.home"), "bin", "java").toString();
-    }
-
-    private static Said run(String... command) throws IOException {
-        Process process;
-        try {
-            process = new ProcessBuilder(command).redirectErrorStream(true).start();
-        } catch (IOException e) {
-            return new Said(127, command[0] + " is not there");
-        }
-        try {
-            process.getOutputStream().close();
-            String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-            assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
-            return new Said(process.exitValue(), text);
-        } catch (InterruptedException e) {
-            throw new IOException(e);
-        } finally {
-            process.destroyForcibly();
-        }
     }
 
     /// Runs in the namespaces of the pod.
@@ -168,7 +149,7 @@ class CapturedQuestionsTest {
                 // The answer by UDP is cut short, so it asks by TCP.
                 assertThat(addresses("big.example.org.")).hasSize(120);
                 assertThat(addresses("nx.example.org.")).isEmpty();
-                if (run("dig", "-v").code() == 0) {
+                if (Said.run("dig", "-v").code() == 0) {
                     assertThat(dig("reviews.shop", "A")).isEqualTo("10.96.0.11\n");
                     assertThat(dig("reviews.shop", "AAAA")).isEmpty();
                     assertThat(dig("db.internal.shop.svc.cluster.local", "A", "+tcp"))
@@ -182,7 +163,7 @@ class CapturedQuestionsTest {
         private static Said captured(String... command) throws IOException {
             var all = new ArrayList<>(List.of("setpriv", "--reuid=1000", "--regid=1000", "--clear-groups"));
             all.addAll(List.of(command));
-            return run(all.toArray(String[]::new));
+            return Said.run(all.toArray(String[]::new));
         }
 
         private static TreeSet<String> addresses(String name) throws IOException {
@@ -212,7 +193,7 @@ class CapturedQuestionsTest {
         }
 
         private static void must(String... command) throws IOException {
-            Said said = run(command);
+            Said said = Said.run(command);
             assertThat(said.code()).as(said.text()).isZero();
         }
     }

@@ -115,31 +115,6 @@ final class Mirroring {
         public @Nullable String requestHeader(String name) {
             return head.headers().get(name);
         }
-
-        @Override
-        public boolean hasHash() {
-            return false;
-        }
-
-        @Override
-        public long hash() {
-            return 0;
-        }
-
-        @Override
-        public int attempt() {
-            return 0;
-        }
-
-        @Override
-        public boolean shouldReselect(Host host) {
-            return false;
-        }
-
-        @Override
-        public int maxReselects() {
-            return 0;
-        }
     }
 
     private static final class Copy implements PoolCallback, ClientStreamListener {

@@ -346,16 +346,6 @@ final class TcpProxyHandler extends ChannelInboundHandlerAdapter implements Load
     }
 
     @Override
-    public boolean hasHash() {
-        return false;
-    }
-
-    @Override
-    public long hash() {
-        return 0;
-    }
-
-    @Override
     public int attempt() {
         return attempts;
     }
