@@ -9,5 +9,9 @@ public final class ClientFeatures {
     /// lets its user set metadata but not features.
     public static final String VHDS_METADATA = "MESH_VHDS";
 
+    /// The client takes the name table (NDS) in parts, a resource for each host that counts together with the others:
+    /// one for all, as Istio has it, would be sent whole for every change. Incremental xDS only.
+    public static final String NAMES_APART = "mesh.names_apart";
+
     private ClientFeatures() {}
 }

@@ -13,7 +13,8 @@ public enum XdsType {
     /// Virtual hosts one by one; delta only. Resource names are `<route configuration>/<host>`.
     VIRTUAL_HOST("envoy.config.route.v3.VirtualHost", "VHDS", false),
     SECRET("envoy.extensions.transport_sockets.tls.v3.Secret", "SDS", false),
-    /// Istio's: the names that the proxy's DNS server answers, one resource for all.
+    /// Istio's: the names that the proxy's DNS server answers, one resource for all; of hosts one by one for clients
+    /// that announce [ClientFeatures#NAMES_APART].
     NAME_TABLE("istio.networking.nds.v1.NameTable", "NDS", true),
     /// Ours: ends a push for clients that announce [ClientFeatures#PUSH_COMMIT].
     PUSH_COMMIT("mesh.v1.PushCommit", "PushCommit", true);

@@ -50,7 +50,7 @@ final class SidecarView {
             sidecar.inbound();
         }
         if (view.node().answersNames()) {
-            view.add(NameTables.of(view, sidecar.scope.services().values()));
+            NameTables.add(view, sidecar.scope.services().values());
         }
     }
 

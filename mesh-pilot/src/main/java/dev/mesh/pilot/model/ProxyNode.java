@@ -20,6 +20,7 @@ import java.util.Map;
 /// @param pushCommit whether each push ends with a PushCommit
 /// @param secretsOf the namespace whose Secrets it may be given, by the identity that it has proven; empty: none
 /// @param dnsCapture whether the application's DNS questions come to the proxy (metadata DNS_CAPTURE)
+/// @param namesApart whether it takes the name table in parts, a resource for each host
 public record ProxyNode(
         String id,
         Type type,
@@ -36,7 +37,8 @@ public record ProxyNode(
         boolean vhds,
         boolean pushCommit,
         String secretsOf,
-        boolean dnsCapture) {
+        boolean dnsCapture,
+        boolean namesApart) {
     public ProxyNode {
         addresses = List.copyOf(addresses);
         labels = Map.copyOf(labels);
@@ -63,7 +65,8 @@ public record ProxyNode(
                 vhds,
                 pushCommit,
                 namespace,
-                dnsCapture);
+                dnsCapture,
+                namesApart);
     }
 
     public enum Type {

@@ -117,6 +117,7 @@ public final class RenderCommand {
                     false,
                     false,
                     "",
+                    false,
                     false);
         }
         throw new IllegalArgumentException("no WorkloadEntry or Gateway is called \"" + name + "\" (known: "
@@ -148,6 +149,7 @@ public final class RenderCommand {
                 false,
                 false,
                 "",
+                false,
                 false);
     }
 

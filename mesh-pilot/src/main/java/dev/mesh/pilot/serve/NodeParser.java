@@ -51,7 +51,8 @@ final class NodeParser {
                         .getBoolValue(),
                 node.getClientFeaturesList().contains(ClientFeatures.PUSH_COMMIT),
                 "",
-                flag(metadata, "DNS_CAPTURE"));
+                flag(metadata, "DNS_CAPTURE"),
+                node.getClientFeaturesList().contains(ClientFeatures.NAMES_APART));
     }
 
     /// The service account that a node claims to run as; empty: it says none.

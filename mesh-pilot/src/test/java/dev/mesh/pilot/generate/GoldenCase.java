@@ -126,7 +126,8 @@ record GoldenCase(Path folder) {
                 Boolean.TRUE.equals(settings.get("vhds")),
                 false,
                 text(settings, "secretsOf", ""),
-                Boolean.TRUE.equals(settings.get("dns")));
+                Boolean.TRUE.equals(settings.get("dns")),
+                false);
     }
 
     private static List<String> addresses(String first, Map<?, ?> settings) {

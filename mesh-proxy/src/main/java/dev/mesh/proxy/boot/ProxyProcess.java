@@ -349,7 +349,7 @@ public final class ProxyProcess implements AutoCloseable {
                 XdsType type, List<Received> resources, List<String> removed, boolean complete, String push) {
             if (type == XdsType.NAME_TABLE) {
                 StagedNames staged = names;
-                return staged == null ? List.of() : staged.take(resources, push, loader.pushInEffect());
+                return staged == null ? List.of() : staged.take(resources, removed, push, loader.pushInEffect());
             }
             var updates = new ArrayList<Loader.Update>();
             for (Received received : resources) {

@@ -168,6 +168,7 @@ public final class AdsClient {
             case DELTA ->
                 announced
                         .addClientFeatures(ClientFeatures.PUSH_COMMIT)
+                        .addClientFeatures(ClientFeatures.NAMES_APART)
                         .getMetadataBuilder()
                         .putFields(
                                 ClientFeatures.VHDS_METADATA,
