@@ -35,6 +35,7 @@ func upCommand(arguments []string) error {
 	flags := flag.NewFlagSet("up", flag.ContinueOnError)
 	dir := dirFlag(flags)
 	images := flags.String("images", "", "`folder` of image tars that every node gets")
+	onlyIPv4 := flags.Bool("ipv4", false, "IPv4 alone, even if this machine has IPv6")
 	hold := flags.Bool("hold", false, "stay; end the cluster on SIGTERM, SIGINT or when the input, if it is a pipe, closes")
 	if err := parse(flags, arguments, 0); err != nil {
 		return err
@@ -53,6 +54,7 @@ func upCommand(arguments []string) error {
 	if err := checkHost(); err != nil {
 		return err
 	}
+	p.IPv6 = !*onlyIPv4 && hasIPv6()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer stop()
 	if *hold {
@@ -75,7 +77,7 @@ func upCommand(arguments []string) error {
 }
 
 // up starts the cluster unless it runs already. When that fails, nothing runs; only the logs are left.
-func (p plan) up(ctx context.Context) (started bool, err error) {
+func (p *plan) up(ctx context.Context) (started bool, err error) {
 	if running := machinesOf(p.Dir); len(running) > 0 {
 		_, err := os.Stat(p.file(readyFile))
 		if err == nil && len(running) == 1+len(nodeMachines) {
@@ -91,9 +93,6 @@ func (p plan) up(ctx context.Context) (started bool, err error) {
 	if err := removeFiles(p.Dir); err != nil {
 		return false, err
 	}
-	if p.Octet, err = freeOctet(); err != nil {
-		return false, err
-	}
 	begun := time.Now()
 	if err := p.bringUp(ctx, begun); err != nil {
 		if ctx.Err() != nil {
@@ -103,13 +102,21 @@ func (p plan) up(ctx context.Context) (started bool, err error) {
 			fmt.Errorf("nothing of it runs any more; logs are in %s until `make cluster-down`", p.logs()))
 	}
 	fmt.Printf("Ready after %.0f s: nodes %s, pods and Services reachable from this machine in %s.\n",
-		time.Since(begun).Seconds(), strings.Join(nodeMachines, " and "), p.network())
+		time.Since(begun).Seconds(), strings.Join(nodeMachines, " and "), listed(*p, p.network))
 	fmt.Println("  export KUBECONFIG=" + p.kubeconfig())
 	return true, nil
 }
 
-func (p plan) bringUp(ctx context.Context, begun time.Time) error {
+func (p *plan) bringUp(ctx context.Context, begun time.Time) error {
 	if err := os.MkdirAll(p.logs(), 0o755); err != nil {
+		return err
+	}
+	choosing, err := lockRanges()
+	if err != nil {
+		return err
+	}
+	defer choosing.Close()
+	if err := p.findRange(); err != nil {
 		return err
 	}
 	if err := errors.Join(p.write(), p.writeIdentities(), p.writeOwnImages()); err != nil {
@@ -119,7 +126,7 @@ func (p plan) bringUp(ctx context.Context, begun time.Time) error {
 	defer enough()
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	if err := p.startMachines(fail); err != nil {
+	if err := errors.Join(p.startMachines(fail), choosing.Close()); err != nil {
 		return err
 	}
 	a, err := readAuthority(p.file("pki"))
@@ -178,7 +185,7 @@ func (p plan) writeIdentities() error {
 	err = errors.Join(a.serviceAccountKeys(), a.issue("apiserver", subject{
 		user:  "kube-apiserver",
 		names: apiServerNames,
-		ips:   []net.IP{net.IPv4(127, 0, 0, 1), p.control(), p.kubernetes()},
+		ips:   []net.IP{net.IPv4(127, 0, 0, 1), p.control(ipv4), p.kubernetes()},
 	}))
 	clients := map[string]subject{
 		"admin":              {user: "admin", groups: []string{"system:masters"}},
@@ -191,7 +198,7 @@ func (p plan) writeIdentities() error {
 			user:   "system:node:" + name,
 			groups: []string{"system:nodes"},
 			names:  []string{name},
-			ips:    []net.IP{p.node(i)},
+			ips:    []net.IP{p.node(i, ipv4)},
 		}
 	}
 	for name, who := range clients {
@@ -249,25 +256,34 @@ func (p plan) createDNSService(ctx context.Context, api *apiClient) error {
 		{"name": "dns", "port": 53, "protocol": "UDP"},
 		{"name": "dns-tcp", "port": 53, "protocol": "TCP"},
 	}
-	return errors.Join(
-		api.create(ctx, "/api/v1/namespaces/kube-system/services", object{
-			"apiVersion": "v1",
-			"kind":       "Service",
-			"metadata":   object{"name": "kube-dns", "labels": object{"k8s-app": "kube-dns"}},
-			"spec":       object{"clusterIP": p.dns(), "ports": ports},
-		}),
-		api.create(ctx, "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices", object{
-			"apiVersion":  "discovery.k8s.io/v1",
-			"kind":        "EndpointSlice",
-			"metadata":    object{"name": "kube-dns", "labels": object{"kubernetes.io/service-name": "kube-dns"}},
-			"addressType": "IPv4",
+	spec := object{"clusterIP": p.dns(ipv4), "ports": ports}
+	if p.IPv6 {
+		spec["ipFamilyPolicy"] = "RequireDualStack"
+		spec["clusterIPs"] = []net.IP{p.dns(ipv4), p.dns(ipv6)}
+	}
+	err := api.create(ctx, "/api/v1/namespaces/kube-system/services", object{
+		"apiVersion": "v1",
+		"kind":       "Service",
+		"metadata":   object{"name": "kube-dns", "labels": object{"k8s-app": "kube-dns"}},
+		"spec":       spec,
+	})
+	for _, family := range p.families() {
+		name := []string{"IPv4", "IPv6"}[family]
+		err = errors.Join(err, api.create(ctx, "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices", object{
+			"apiVersion": "discovery.k8s.io/v1",
+			"kind":       "EndpointSlice",
+			"metadata": object{
+				"name": "kube-dns-" + strings.ToLower(name), "labels": object{"kubernetes.io/service-name": "kube-dns"}},
+			"addressType": name,
 			"ports":       ports,
-			"endpoints":   []object{{"addresses": []string{p.control().String()}, "conditions": object{"ready": true}}},
+			"endpoints":   []object{{"addresses": []net.IP{p.control(family)}, "conditions": object{"ready": true}}},
 		}))
+	}
+	return err
 }
 
 func (p plan) dnsReady(ctx context.Context) error {
-	answer, err := ask(ctx, http.DefaultClient, "http://"+net.JoinHostPort(p.control().String(), "8181")+"/ready")
+	answer, err := ask(ctx, http.DefaultClient, "http://"+net.JoinHostPort(p.control(ipv4).String(), "8181")+"/ready")
 	if err == nil && answer != "OK" {
 		err = errors.New(answer)
 	}

@@ -44,7 +44,7 @@ type apiServer struct {
 	bind      string // address that it listens on
 	advertise string // address that pods reach it under
 	port      int
-	services  string // CIDR of Services
+	services  string // CIDR of Services; of two families, with a comma
 }
 
 // flags are those of a kube-apiserver with the certificates apiserver, admin and sa of the authority.
@@ -83,7 +83,8 @@ func (p plan) runControlPlane(l *launcher) error {
 	if err != nil {
 		return err
 	}
-	server := apiServer{bind: "0.0.0.0", advertise: p.control().String(), port: 6443, services: p.services().String()}
+	server := apiServer{bind: "0.0.0.0", advertise: p.control(ipv4).String(), port: 6443,
+		services: listed(p, p.services)}
 	apiserver, err := l.keepComponent("kube-apiserver", server.flags(a, addresses)...)
 	if err != nil {
 		return err
@@ -109,7 +110,7 @@ func (p plan) runControlPlane(l *launcher) error {
 	}
 	if _, err := l.keepComponent("load-balancer",
 		"--kubeconfig="+p.kubeconfig(),
-		"--range="+p.balancers().String()); err != nil {
+		"--ranges="+listed(p, p.balancers)); err != nil {
 		return err
 	}
 	if err := os.WriteFile(p.file("Corefile"), []byte(p.corefile()), 0o644); err != nil {

@@ -59,8 +59,11 @@ func machine(arguments []string) error {
 	if err != nil || strings.TrimSpace(line) != goAhead {
 		return errors.New("`kube up` has ended before the network was laid")
 	}
-	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0); err != nil {
-		return err
+	for _, family := range p.families() {
+		setting := []string{"ipv4/ip_forward", "ipv6/conf/all/forwarding"}[family]
+		if err := os.WriteFile("/proc/sys/net/"+setting, []byte("1"), 0); err != nil {
+			return err
+		}
 	}
 	l, err := newLauncher(filepath.Join(p.logs(), name))
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 const usage = `kube is a real Kubernetes on this machine.
 
-  kube up [--dir DIR] [--images DIR]    starts a cluster of two nodes; ends when it is ready
+  kube up [--dir DIR] [--images DIR]    starts a cluster of two nodes; ends when it is ready (--ipv4: of IPv4 alone)
   kube down [--dir DIR]                 ends it, and leaves nothing behind
   kube status [--dir DIR]               says what runs, and how much memory it takes
   kube images [--dir DIR] TAR|DIR ...   gives images to every node of a running cluster
@@ -43,6 +43,12 @@ var components = []string{
 func main() {
 	if filepath.Base(os.Args[0]) == "kubectl" { // a link to this program, for the path
 		os.Args = slices.Insert(os.Args, 1, "kubectl")
+	}
+	if filepath.Base(os.Args[0]) == podNetworkPlugin { // as the container runtime calls it
+		if err := joinPod(); err != nil {
+			fmt.Fprintln(os.Stderr, podNetworkPlugin+":", err)
+			os.Exit(1)
+		}
 	}
 	if len(os.Args) < 2 || slices.Contains([]string{"help", "--help", "-h"}, os.Args[1]) {
 		fmt.Println(usage + strings.Join(components, ", "))

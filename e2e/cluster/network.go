@@ -4,6 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -16,29 +20,61 @@ const (
 	lastOctet  = 216
 )
 
-// freeOctet gives a range that no route of this host leads into.
-func freeOctet() (int, error) {
-	routes, err := netlink.RouteList(nil, netlink.FAMILY_V4)
+// hasIPv6 says whether this host has IPv6 for a cluster, and iptables for it.
+func hasIPv6() bool {
+	for _, device := range []string{"all", "default"} {
+		disabled, err := os.ReadFile("/proc/sys/net/ipv6/conf/" + device + "/disable_ipv6")
+		if err != nil || strings.TrimSpace(string(disabled)) != "0" {
+			return false
+		}
+	}
+	return exec.Command("ip6tables", "--table", "nat", "--list-rules").Run() == nil
+}
+
+// lockRanges keeps other clusters from choosing a range until this one's is seen in the host's routes. The lock is one
+// on a folder that is there anyway, and goes with the file.
+func lockRanges() (*os.File, error) {
+	folder, err := os.Open("/run")
 	if err != nil {
-		return 0, fmt.Errorf("the host's routes cannot be read: %w", err)
+		return nil, err
 	}
-	for octet := firstOctet; octet <= lastOctet; octet++ {
-		network, taken := plan{Octet: octet}.network(), false
-		for _, route := range routes {
-			if route.Dst == nil {
-				continue
-			}
-			if size, _ := route.Dst.Mask.Size(); size == 0 {
-				continue // the default route leads everywhere
-			}
-			taken = taken || route.Dst.Contains(network.IP) || network.Contains(route.Dst.IP)
+	if err := unix.Flock(int(folder.Fd()), unix.LOCK_EX); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s cannot be locked: %w", folder.Name(), err), folder.Close())
+	}
+	return folder, nil
+}
+
+// findRange chooses one that no route of this host leads into.
+func (p *plan) findRange() error {
+	var routes []netlink.Route
+	for _, family := range p.families() {
+		some, err := netlink.RouteList(nil, []int{netlink.FAMILY_V4, netlink.FAMILY_V6}[family])
+		if err != nil {
+			return fmt.Errorf("the host's routes cannot be read: %w", err)
 		}
-		if !taken {
-			return octet, nil
+		routes = append(routes, some...)
+	}
+	for p.Octet = firstOctet; p.Octet <= lastOctet; p.Octet++ {
+		if !slices.ContainsFunc(routes, p.crosses) {
+			return nil
 		}
 	}
-	return 0, fmt.Errorf("the host has routes into all of 10.%d.0.0/16 to 10.%d.0.0/16; end another cluster (`ip route` "+
+	return fmt.Errorf("the host has routes into all of 10.%d.0.0/16 to 10.%d.0.0/16; end another cluster (`ip route` "+
 		"shows them as meshN)", firstOctet, lastOctet)
+}
+
+// crosses says whether a route leads into the cluster's range.
+func (p *plan) crosses(route netlink.Route) bool {
+	if route.Dst == nil {
+		return false
+	}
+	if size, _ := route.Dst.Mask.Size(); size == 0 {
+		return false // the default route leads everywhere
+	}
+	return slices.ContainsFunc(p.families(), func(family int) bool {
+		network := p.network(family)
+		return route.Dst.Contains(network.IP) || network.Contains(route.Dst.IP)
+	})
 }
 
 // layNetwork joins the machines, given by the ids of their first processes, and the host.
@@ -47,7 +83,7 @@ func freeOctet() (int, error) {
 //	                 control bridge0 ─┬─ node1 eth0
 //	                                  └─ node2 eth0
 //
-// The host gets one device and one route. All of it goes with the machines' network namespaces.
+// The host gets one device, and one route of each family. All of it goes with the machines' network namespaces.
 func (p plan) layNetwork(control int, nodes []int) error {
 	host, err := netlink.NewHandle()
 	if err != nil {
@@ -65,9 +101,9 @@ func (p plan) layNetwork(control int, nodes []int) error {
 		inControl.LinkAdd(&netlink.Bridge{LinkAttrs: named("bridge0")}),
 		join(host, p.hostLink(), controlNamespace, "host0"),
 		attach(inControl, "host0", "bridge0"),
-		addressed(inControl, "bridge0", p.control()),
-		addressed(host, p.hostLink(), p.host()),
-		route(host, p.network(), p.control()))
+		p.addressed(inControl, "bridge0", p.control),
+		p.addressed(host, p.hostLink(), p.host),
+		p.route(host, p.network, p.control))
 	if err != nil {
 		return fmt.Errorf("no network between the host and the cluster: %w", err)
 	}
@@ -77,7 +113,8 @@ func (p plan) layNetwork(control int, nodes []int) error {
 		}
 	}
 	// Any node knows the Services.
-	return errors.Join(route(inControl, p.services(), p.node(0)), route(inControl, p.balancers(), p.node(0)))
+	first := func(family int) net.IP { return p.node(0, family) }
+	return errors.Join(p.route(inControl, p.services, first), p.route(inControl, p.balancers, first))
 }
 
 func (p plan) layNodeNetwork(inControl *netlink.Handle, node, pid, nodes int) error {
@@ -88,16 +125,20 @@ func (p plan) layNodeNetwork(inControl *netlink.Handle, node, pid, nodes int) er
 	defer inNode.Close()
 	defer namespace.Close()
 	port := "port-" + nodeMachines[node]
+	address := func(family int) net.IP { return p.node(node, family) }
+	pods := func(family int) *net.IPNet { return p.podsOf(node, family) }
 	err = errors.Join(
 		up(inNode, "lo"),
 		join(inControl, port, namespace, "eth0"),
 		attach(inControl, port, "bridge0"),
-		addressed(inNode, "eth0", p.node(node)),
-		route(inNode, nil, p.control()),
-		route(inControl, p.podsOf(node), p.node(node)))
+		p.addressed(inNode, "eth0", address),
+		p.route(inNode, everywhere, p.control),
+		p.route(inControl, pods, address))
 	for other := range nodes {
 		if other != node {
-			err = errors.Join(err, route(inNode, p.podsOf(other), p.node(other)))
+			err = errors.Join(err, p.route(inNode,
+				func(family int) *net.IPNet { return p.podsOf(other, family) },
+				func(family int) net.IP { return p.node(other, family) }))
 		}
 	}
 	return err
@@ -156,20 +197,31 @@ func attach(in *netlink.Handle, port, bridge string) error {
 	return in.LinkSetMaster(link, master)
 }
 
-// addressed gives a device an address of the machines' network, and takes it up.
-func addressed(in *netlink.Handle, name string, address net.IP) error {
+// addressed gives a device an address of the machines' network in each family, and takes it up.
+func (p plan) addressed(in *netlink.Handle, name string, of func(family int) net.IP) error {
 	link, err := in.LinkByName(name)
 	if err != nil {
 		return err
 	}
-	network := &net.IPNet{IP: address, Mask: net.CIDRMask(24, 32)}
-	return errors.Join(in.AddrAdd(link, &netlink.Addr{IPNet: network}), in.LinkSetUp(link))
+	for _, family := range p.families() {
+		network := &net.IPNet{IP: of(family), Mask: p.machines(family).Mask}
+		// Nobody else has this address; the kernel would ask for a second or two, and not use it meanwhile.
+		if err := in.AddrAdd(link, &netlink.Addr{IPNet: network, Flags: unix.IFA_F_NODAD}); err != nil {
+			return fmt.Errorf("%v for %s: %w", network, name, err)
+		}
+	}
+	return in.LinkSetUp(link)
 }
 
-// route leads to a network, or everywhere if that is nil.
-func route(in *netlink.Handle, to *net.IPNet, by net.IP) error {
-	if err := in.RouteAdd(&netlink.Route{Dst: to, Gw: by}); err != nil {
-		return fmt.Errorf("route to %v by %v: %w", to, by, err)
+// everywhere is the destination of a default route.
+func everywhere(int) *net.IPNet { return nil }
+
+// route leads to a network of each family.
+func (p plan) route(in *netlink.Handle, to func(family int) *net.IPNet, by func(family int) net.IP) error {
+	for _, family := range p.families() {
+		if err := in.RouteAdd(&netlink.Route{Dst: to(family), Gw: by(family)}); err != nil {
+			return fmt.Errorf("route to %v by %v: %w", to(family), by(family), err)
+		}
 	}
 	return nil
 }

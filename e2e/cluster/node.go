@@ -52,7 +52,7 @@ func (p plan) runNode(l *launcher, node int) error {
 		"--config=/etc/kubernetes/kubelet.yaml",
 		"--kubeconfig="+p.kubeconfigOf(name),
 		"--hostname-override="+name,
-		"--node-ip="+p.node(node).String(),
+		"--node-ip="+listed(p, func(family int) net.IP { return p.node(node, family) }),
 		fmt.Sprintf("--node-labels=topology.kubernetes.io/region=region1,topology.kubernetes.io/zone=zone%d", node+1),
 	); err != nil {
 		return err
@@ -127,7 +127,7 @@ func makeCgroup2(name string) error {
 
 func (p plan) writeNodeFiles(node int, cgroup string) error {
 	a := &authority{dir: p.file("pki")}
-	name := nodeMachines[node]
+	nodeName := nodeMachines[node]
 	plugins, err := filepath.Glob(filepath.Join(cniPlugins, "*"))
 	if err != nil {
 		return err
@@ -135,11 +135,24 @@ func (p plan) writeNodeFiles(node int, cgroup string) error {
 	if err := os.MkdirAll("/opt/cni/bin", 0o755); err != nil {
 		return err
 	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
 	for _, plugin := range plugins {
-		err := os.Symlink(plugin, filepath.Join("/opt/cni/bin", filepath.Base(plugin)))
+		name := filepath.Base(plugin)
+		if p.IPv6 && name == podNetworkPlugin {
+			plugin = self
+		}
+		err := os.Symlink(plugin, filepath.Join("/opt/cni/bin", name))
 		if err != nil && !errors.Is(err, os.ErrExist) {
 			return err
 		}
+	}
+	var ranges, routes []string
+	for _, family := range p.families() {
+		ranges = append(ranges, `[{"subnet": "`+p.podsOf(node, family).String()+`"}]`)
+		routes = append(routes, `{"dst": "`+[]string{"0.0.0.0/0", "::/0"}[family]+`"}`)
 	}
 	files := map[string]string{
 		"/etc/containerd/config.toml": `version = 2
@@ -163,25 +176,26 @@ func (p plan) writeNodeFiles(node int, cgroup string) error {
   "name": "mesh",
   "plugins": [
     {"type": "ptp", "ipMasq": false, "ipam": {
-      "type": "host-local", "ranges": [[{"subnet": "` + p.podsOf(node).String() + `"}]], "routes": [{"dst": "0.0.0.0/0"}]}},
+      "type": "host-local", "ranges": [` + strings.Join(ranges, ", ") + `], "routes": [` +
+			strings.Join(routes, ", ") + `]}},
     {"type": "portmap", "capabilities": {"portMappings": true}}
   ]
 }
 `,
-		"/etc/kubernetes/resolv.conf": "nameserver " + p.control().String() + "\n",
+		"/etc/kubernetes/resolv.conf": "nameserver " + p.control(ipv4).String() + "\n",
 		"/etc/kubernetes/kubelet.yaml": `apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 authentication: {x509: {clientCAFile: ` + a.file("ca.crt") + `}, anonymous: {enabled: false}, webhook: {enabled: true}}
 authorization: {mode: Webhook}
-tlsCertFile: ` + a.file(name+".crt") + `
-tlsPrivateKeyFile: ` + a.file(name+".key") + `
+tlsCertFile: ` + a.file(nodeName+".crt") + `
+tlsPrivateKeyFile: ` + a.file(nodeName+".key") + `
 containerRuntimeEndpoint: unix://` + containerdSocket + `
 cgroupDriver: cgroupfs
 cgroupRoot: /` + cgroup + `
 failCgroupV1: false
 failSwapOn: false
 enforceNodeAllocatable: []
-clusterDNS: ["` + p.dns().String() + `"]
+clusterDNS: ["` + p.dns(ipv4).String() + `"]
 clusterDomain: cluster.local
 resolvConf: /etc/kubernetes/resolv.conf
 imageGCHighThresholdPercent: 100
@@ -191,8 +205,8 @@ evictionHard: {memory.available: 100Mi, nodefs.available: 1%, imagefs.available:
 kind: KubeProxyConfiguration
 clientConnection: {kubeconfig: ` + p.kubeconfigOf("kube-proxy") + `}
 mode: iptables
-clusterCIDR: ` + p.pods().String() + `
-hostnameOverride: ` + name + `
+clusterCIDR: ` + listed(p, p.pods) + `
+hostnameOverride: ` + nodeName + `
 conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s} # the host's own
 `,
 	}

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -19,24 +21,28 @@ import (
 	"k8s.io/client-go/util/workqueue"
 )
 
-// runLoadBalancer does what a cloud does for Services of type LoadBalancer: each gets an address of a range, in its
-// status. kube-proxy forwards what comes to these addresses on every node; whoever starts this routes the range to one.
+// runLoadBalancer does what a cloud does for Services of type LoadBalancer: each gets an address of each of its families,
+// in its status. kube-proxy forwards what comes to these addresses on every node; whoever starts this routes the ranges to one.
 func runLoadBalancer() int {
 	flags := flag.NewFlagSet("load-balancer", flag.ExitOnError)
 	kubeconfig := flags.String("kubeconfig", "", "`file` by which the API server is reached")
-	addresses := flags.String("range", "", "`CIDR` of the addresses to give away")
+	ranges := flags.String("ranges", "", "`CIDR`s of the addresses to give away, with commas between them")
 	_ = flags.Parse(os.Args[1:]) // exits by itself
-	if err := balance(*kubeconfig, *addresses); err != nil {
+	if err := balance(*kubeconfig, *ranges); err != nil {
 		fmt.Fprintln(os.Stderr, "load-balancer:", err)
 		return 1
 	}
 	return 0
 }
 
-func balance(kubeconfig, addresses string) error {
-	within, err := netip.ParsePrefix(addresses)
-	if err != nil {
-		return fmt.Errorf("--range: %w", err)
+func balance(kubeconfig, ranges string) error {
+	var within []netip.Prefix
+	for text := range strings.SplitSeq(ranges, ",") {
+		each, err := netip.ParsePrefix(text)
+		if err != nil {
+			return fmt.Errorf("--ranges: %w", err)
+		}
+		within = append(within, each)
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
@@ -68,7 +74,7 @@ func balance(kubeconfig, addresses string) error {
 	if !cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
 		return ctx.Err()
 	}
-	b := balancer{client: client, services: informer.GetStore(), within: within, given: map[string]netip.Addr{}}
+	b := balancer{client: client, services: informer.GetStore(), within: within, given: map[string][]netip.Addr{}}
 	for _, object := range b.services.List() {
 		b.remember(object.(*core.Service))
 	}
@@ -90,20 +96,22 @@ func balance(kubeconfig, addresses string) error {
 type balancer struct {
 	client   kubernetes.Interface
 	services cache.Store
-	within   netip.Prefix
-	given    map[string]netip.Addr // by the Service's namespace and name
+	within   []netip.Prefix
+	given    map[string][]netip.Addr // by the Service's namespace and name
 }
 
-// remember takes over an address that was given before this program was started.
+// remember takes over the addresses that were given before this program was started.
 func (b *balancer) remember(service *core.Service) {
+	key := service.Namespace + "/" + service.Name
 	for _, ingress := range service.Status.LoadBalancer.Ingress {
-		if address, err := netip.ParseAddr(ingress.IP); err == nil && b.within.Contains(address) {
-			b.given[service.Namespace+"/"+service.Name] = address
+		address, err := netip.ParseAddr(ingress.IP)
+		if err == nil && slices.ContainsFunc(b.within, func(each netip.Prefix) bool { return each.Contains(address) }) {
+			b.given[key] = append(b.given[key], address)
 		}
 	}
 }
 
-// settle gives a Service its address, or takes it back from one that has gone or wants none.
+// settle gives a Service its addresses, or takes them back from one that has gone or wants none.
 func (b *balancer) settle(ctx context.Context, key string) error {
 	object, found, err := b.services.GetByKey(key)
 	if err != nil {
@@ -114,15 +122,19 @@ func (b *balancer) settle(ctx context.Context, key string) error {
 		delete(b.given, key)
 		return nil
 	}
-	address, has := b.given[key]
-	if !has {
-		if address, err = b.free(service.Spec.LoadBalancerIP); err != nil {
+	var addresses []netip.Addr
+	var ingress []core.LoadBalancerIngress
+	for _, family := range service.Spec.IPFamilies {
+		address, err := b.addressOf(key, family == core.IPv6Protocol, service.Spec.LoadBalancerIP)
+		if err != nil {
 			return err
 		}
+		addresses = append(addresses, address)
+		ingress = append(ingress, core.LoadBalancerIngress{IP: address.String()})
 	}
-	b.given[key] = address
-	ingress := []core.LoadBalancerIngress{{IP: address.String()}}
-	if current := service.Status.LoadBalancer.Ingress; len(current) == 1 && current[0].IP == ingress[0].IP {
+	b.given[key] = addresses
+	if slices.EqualFunc(service.Status.LoadBalancer.Ingress, ingress,
+		func(one, other core.LoadBalancerIngress) bool { return one.IP == other.IP }) {
 		return nil
 	}
 	changed := service.DeepCopy()
@@ -131,19 +143,30 @@ func (b *balancer) settle(ctx context.Context, key string) error {
 	return err
 }
 
-// free is the address that is wished for, if it is one of ours and free, else the first that is free.
-func (b *balancer) free(wish string) (netip.Addr, error) {
+// addressOf is the address of a family that a Service has already, else the one that it wishes for, if that is one of
+// ours and free, else the first that is free.
+func (b *balancer) addressOf(key string, ipv6 bool, wish string) (netip.Addr, error) {
 	taken := map[netip.Addr]bool{}
-	for _, address := range b.given {
-		taken[address] = true
-	}
-	if address, err := netip.ParseAddr(wish); err == nil && b.within.Contains(address) && !taken[address] {
-		return address, nil
-	}
-	for address := b.within.Addr().Next(); b.within.Contains(address); address = address.Next() {
-		if !taken[address] {
-			return address, nil
+	for other, addresses := range b.given {
+		for _, address := range addresses {
+			if other == key && address.Is6() == ipv6 {
+				return address, nil
+			}
+			taken[address] = true
 		}
 	}
-	return netip.Addr{}, fmt.Errorf("all addresses of %v are given away", b.within)
+	for _, within := range b.within {
+		if within.Addr().Is6() != ipv6 {
+			continue
+		}
+		if address, err := netip.ParseAddr(wish); err == nil && within.Contains(address) && !taken[address] {
+			return address, nil
+		}
+		for address := within.Addr().Next(); within.Contains(address); address = address.Next() {
+			if !taken[address] {
+				return address, nil
+			}
+		}
+	}
+	return netip.Addr{}, fmt.Errorf("no address is left in %v", b.within)
 }
