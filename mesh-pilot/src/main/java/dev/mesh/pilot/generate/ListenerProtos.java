@@ -30,6 +30,7 @@ import io.envoyproxy.envoy.extensions.access_loggers.stream.v3.StdoutAccessLog;
 import io.envoyproxy.envoy.extensions.filters.http.fault.v3.HTTPFault;
 import io.envoyproxy.envoy.extensions.filters.listener.http_inspector.v3.HttpInspector;
 import io.envoyproxy.envoy.extensions.filters.listener.original_dst.v3.OriginalDst;
+import io.envoyproxy.envoy.extensions.filters.listener.original_src.v3.OriginalSrc;
 import io.envoyproxy.envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector;
 import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager;
 import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.Rds;
@@ -210,6 +211,9 @@ final class ListenerProtos {
     static final int OUTBOUND_PORT = 15001;
     static final int INBOUND_PORT = 15006;
 
+    // Of packets that the pod's rules lead back to its proxy; istio-iptables and mesh-proxy's have the same default.
+    private static final int INTERCEPTION_MARK = 1337;
+
     static Resource virtualOutbound(VirtualOutbound in) {
         String name = "virtualOutbound";
         var listener = base(name, in.address(), OUTBOUND_PORT, TrafficDirection.OUTBOUND)
@@ -232,6 +236,7 @@ final class ListenerProtos {
 
     /// Where all inbound traffic comes in.
     ///
+    /// @param transparent whether it comes by TPROXY; the application then sees its client's address
     /// @param ports ascending
     record VirtualInbound(String address, String extra, boolean transparent, List<InboundPort> ports, String log) {}
 
@@ -249,7 +254,12 @@ final class ListenerProtos {
                         .setTypedConfig(Resource.pack(OriginalDst.getDefaultInstance())))
                 .addFilterChains(blackHole(name, INBOUND_PORT, in.log()));
         if (in.transparent()) {
-            listener.setTransparent(BoolValue.of(true));
+            listener.setTransparent(BoolValue.of(true))
+                    .addListenerFilters(ListenerFilter.newBuilder()
+                            .setName("envoy.filters.listener.original_src")
+                            .setTypedConfig(Resource.pack(OriginalSrc.newBuilder()
+                                    .setMark(INTERCEPTION_MARK)
+                                    .build())));
         }
         additional(in.extra(), INBOUND_PORT, listener);
         var sniffed = new ArrayList<Integer>();

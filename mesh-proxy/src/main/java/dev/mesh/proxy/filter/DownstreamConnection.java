@@ -1,7 +1,9 @@
 package dev.mesh.proxy.filter;
 
 import dev.mesh.api.decide.ConnectionView;
+import dev.mesh.proxy.cluster.ClientSource;
 import dev.mesh.proxy.stats.Scope;
+import org.jspecify.annotations.Nullable;
 
 /// An accepted connection, as its filters see it. On its event loop.
 public interface DownstreamConnection {
@@ -21,6 +23,10 @@ public interface DownstreamConnection {
 
     /// Bytes that may wait to be written before reading from the other side pauses.
     int bufferLimit();
+
+    /// Where connections to upstreams are to come from for this client; null = from the proxy.
+    @Nullable
+    ClientSource clientSource();
 
     /// Whether the listener drains: connections are to be ended at the next chance.
     boolean draining();

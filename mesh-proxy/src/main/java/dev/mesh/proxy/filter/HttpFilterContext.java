@@ -5,6 +5,7 @@ import dev.mesh.api.decide.Route;
 import dev.mesh.api.decide.RouteAction;
 import dev.mesh.api.decide.RouteTable;
 import dev.mesh.api.decide.VirtualHost;
+import dev.mesh.proxy.cluster.ClientSource;
 import dev.mesh.proxy.http.HeaderMap;
 import dev.mesh.proxy.http.ResponseHead;
 import dev.mesh.proxy.stream.ResponseFlag;
@@ -23,6 +24,10 @@ public interface HttpFilterContext {
     RequestView requestView();
 
     RandomGenerator random();
+
+    /// Where the request is to come from for its upstream; null = from the proxy.
+    @Nullable
+    ClientSource clientSource();
 
     /// Bytes that may be kept for this stream before its peer is paused.
     int bufferLimit();

@@ -8,6 +8,7 @@ import dev.mesh.api.decide.RouteAction;
 import dev.mesh.api.decide.RouteTable;
 import dev.mesh.api.decide.VirtualHost;
 import dev.mesh.api.decide.WeightedPick;
+import dev.mesh.proxy.cluster.ClientSource;
 import dev.mesh.proxy.filter.HttpFilter;
 import dev.mesh.proxy.filter.HttpFilterContext;
 import dev.mesh.proxy.http.HeaderMap;
@@ -524,6 +525,11 @@ final class ActiveStream implements StreamListener, HttpFilterContext, RequestVi
     @Override
     public int bufferLimit() {
         return http.connection.bufferLimit();
+    }
+
+    @Override
+    public @Nullable ClientSource clientSource() {
+        return http.connection.clientSource();
     }
 
     @Override

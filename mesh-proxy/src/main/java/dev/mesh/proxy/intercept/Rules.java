@@ -229,6 +229,10 @@ record Rules(Family family, List<Table> tables) {
             }
             Match lo = new Match.OutInterface("lo");
             add("nat", OUTPUT, RETURN, lo, new Match.Source(family.inboundSource));
+            if (tproxy && !settings.inbound().isNone()) {
+                // The proxy calls its pod with its client's address.
+                add("nat", OUTPUT, RETURN, TCP, lo, new Match.PacketMark(settings.mark(), false));
+            }
             for (long user : settings.users()) {
                 ownCalls(new Match.User(user, false), new Match.User(user, true));
             }

@@ -1,6 +1,7 @@
 package dev.mesh.proxy.listener;
 
 import dev.mesh.api.decide.ConnectionView;
+import dev.mesh.proxy.cluster.ClientSource;
 import dev.mesh.proxy.filter.DownstreamConnection;
 import dev.mesh.proxy.stats.Scope;
 import dev.mesh.proxy.tls.ClientHello;
@@ -104,6 +105,12 @@ final class AcceptedConnection implements DownstreamConnection, ConnectionView {
     @Override
     public int bufferLimit() {
         return listener.bufferLimit();
+    }
+
+    @Override
+    public @Nullable ClientSource clientSource() {
+        ListenerSpec.OriginalSource kept = listener.keepsSource();
+        return kept == null ? null : new ClientSource(remote.getAddress(), kept.mark());
     }
 
     @Override

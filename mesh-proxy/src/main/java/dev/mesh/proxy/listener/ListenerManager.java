@@ -214,6 +214,9 @@ public final class ListenerManager {
         if (spec.restores() && !loops.epoll()) {
             return "listener_filters: original_dst needs epoll, which this machine has not";
         }
+        if (spec.keepsSource() != null && !loops.epoll()) {
+            return "listener_filters: original_src needs epoll, which this machine has not";
+        }
         if (!spec.sockets().bound()) {
             return null;
         }

@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
 /// @param maxConnections at once; more are closed when accepted
 /// @param restores whether it finds out where redirected connections were going
 /// @param handsOver whether it gives such a connection to the listener that has that address
+/// @param keepsSource how upstreams are called from the clients' addresses; null = they are called from the proxy's
 /// @param inspection what is to be known of a connection before its filter chain is chosen
 /// @param drain starts when the listener was replaced or removed, or the proxy drains
 public record ListenerSpec(
@@ -33,6 +34,7 @@ public record ListenerSpec(
         BindContext.Direction direction,
         boolean restores,
         boolean handsOver,
+        @Nullable OriginalSource keepsSource,
         Inspected inspection,
         Drain drain) {
 
@@ -50,6 +52,7 @@ public record ListenerSpec(
                 direction,
                 restores,
                 handsOver,
+                keepsSource,
                 inspection,
                 new Drain());
     }
@@ -90,6 +93,11 @@ public record ListenerSpec(
             List<NetworkFilterFactory.Bound> filters,
             @Nullable DownstreamTls tls,
             Duration handshakeTimeout) {}
+
+    /// Connections to upstreams are made from the address of the client.
+    ///
+    /// @param mark of their packets; 0 = none
+    public record OriginalSource(int mark) {}
 
     /// What the listener filters look at.
     ///

@@ -22,6 +22,7 @@ import io.envoyproxy.envoy.config.listener.v3.Listener;
 import io.envoyproxy.envoy.config.listener.v3.ListenerFilterChainMatchPredicate;
 import io.envoyproxy.envoy.extensions.filters.listener.http_inspector.v3.HttpInspector;
 import io.envoyproxy.envoy.extensions.filters.listener.original_dst.v3.OriginalDst;
+import io.envoyproxy.envoy.extensions.filters.listener.original_src.v3.OriginalSrc;
 import io.envoyproxy.envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -85,6 +86,7 @@ final class ListenerReader {
             known.add(otherwise);
         }
         ListenerSpec.Inspected inspected = inspected(proto, known, reasons);
+        ListenerSpec.OriginalSource keepsSource = keepsSource(proto, reasons);
         boolean handsOver = proto.getUseOriginalDst().getValue();
         if (!reasons.isEmpty() || table == null) {
             throw new ConfigRejected(reasons);
@@ -113,6 +115,7 @@ final class ListenerReader {
                         || proto.getListenerFiltersList().stream()
                                 .anyMatch(filter -> filter.getTypedConfig().is(OriginalDst.class)),
                 handsOver,
+                keepsSource,
                 inspected,
                 new Drain());
     }
@@ -154,9 +157,15 @@ final class ListenerReader {
                     if (filter.hasFilterDisabled()) {
                         reasons.add(path + ".filter_disabled: not supported for original_dst");
                     }
+                } else if (Packed.is(typed, OriginalSrc.getDefaultInstance())) {
+                    // Read by itself.
+                    if (filter.hasFilterDisabled()) {
+                        reasons.add(path + ".filter_disabled: not supported for original_src");
+                    }
                 } else {
-                    reasons.add(path + ": \"" + typed.getTypeUrl()
-                            + "\" is not supported (expected: original_dst, tls_inspector or http_inspector)");
+                    reasons.add(
+                            path + ": \"" + typed.getTypeUrl()
+                                    + "\" is not supported (expected: original_dst, original_src, tls_inspector or http_inspector)");
                 }
             } catch (InvalidProtocolBufferException e) {
                 reasons.add(path + ".typed_config: " + e.getMessage());
@@ -181,6 +190,24 @@ final class ListenerReader {
                                 : USUAL_TIMEOUT,
                         proto.getContinueOnListenerFiltersTimeout())
                 : ListenerSpec.Inspected.NOTHING;
+    }
+
+    private static ListenerSpec.@Nullable OriginalSource keepsSource(Listener proto, List<String> reasons) {
+        ListenerSpec.OriginalSource found = null;
+        for (int i = 0; i < proto.getListenerFiltersCount(); i++) {
+            Any typed = proto.getListenerFilters(i).getTypedConfig();
+            String path = "listener_filters[" + i + "].typed_config";
+            try {
+                if (Packed.is(typed, OriginalSrc.getDefaultInstance())) {
+                    OriginalSrc filter = Packed.unpack(typed, OriginalSrc.getDefaultInstance());
+                    Fields.of(filter, path).honours("mark").refuseOthers(reasons);
+                    found = new ListenerSpec.OriginalSource(filter.getMark());
+                }
+            } catch (InvalidProtocolBufferException e) {
+                reasons.add(path + ": " + e.getMessage());
+            }
+        }
+        return found;
     }
 
     // Where a filter is left out: by the port that the client was going to.

@@ -12,9 +12,8 @@ public interface Connector {
     /// for TLS. ALPN's answer is in [#ALPN]. Fails with an exception whose message is fit for
     /// `%UPSTREAM_TRANSPORT_FAILURE_REASON%`; a `ConnectTimeoutException` if time was up.
     ///
-    /// @param sni name to ask for by TLS; empty = what the cluster's configuration says
     /// @param protocol that will be spoken, in ALPN's terms; empty = unknown bytes
-    Future<Channel> connect(EventLoop loop, Cluster cluster, Host host, String sni, String protocol);
+    Future<Channel> connect(EventLoop loop, Cluster cluster, Host host, ConnectionOptions options, String protocol);
 
     io.netty.util.AttributeKey<String> ALPN = io.netty.util.AttributeKey.valueOf(Connector.class, "ALPN");
 }

@@ -32,12 +32,14 @@ public final class HttpPool implements ClientConnection.Observer {
     private final Host host;
     private final boolean http2;
     private final CircuitBreaker breaker;
-    private final String sni;
+    private final ConnectionOptions options;
+    private final Runnable onEmpty;
     private final List<Pooled> connections = new ArrayList<>();
     private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
     private int connecting;
     private boolean draining;
 
+    /// @param onEmpty called when its last connection has gone and nobody waits for another
     HttpPool(
             EventLoop loop,
             Connector connector,
@@ -45,14 +47,16 @@ public final class HttpPool implements ClientConnection.Observer {
             Host host,
             boolean http2,
             Priority priority,
-            String sni) {
+            ConnectionOptions options,
+            Runnable onEmpty) {
         this.loop = loop;
         this.connector = connector;
         this.cluster = cluster;
         this.host = host;
         this.http2 = http2;
         this.breaker = cluster.circuitBreaker(priority);
-        this.sni = sni;
+        this.options = options;
+        this.onEmpty = onEmpty;
     }
 
     /// Asks for a stream.
@@ -112,7 +116,7 @@ public final class HttpPool implements ClientConnection.Observer {
 
     private void connect(boolean counted) {
         connecting++;
-        Future<Channel> connected = connector.connect(loop, cluster, host, sni, http2 ? "h2" : "http/1.1");
+        Future<Channel> connected = connector.connect(loop, cluster, host, options, http2 ? "h2" : "http/1.1");
         connected.addListener(done -> {
             connecting--;
             if (done.isSuccess()) {
@@ -142,6 +146,13 @@ public final class HttpPool implements ClientConnection.Observer {
             }
         }
         connectIfNeeded();
+        noticeEmpty();
+    }
+
+    private void noticeEmpty() {
+        if (connections.isEmpty() && connecting == 0 && waiting.isEmpty()) {
+            onEmpty.run();
+        }
     }
 
     private void onConnected(Channel channel, boolean counted) {
@@ -229,6 +240,7 @@ public final class HttpPool implements ClientConnection.Observer {
     public void onClosed(ClientConnection connection) {
         connections.removeIf(pooled -> pooled.connection == connection);
         serveElsewhere();
+        noticeEmpty();
     }
 
     private void serveElsewhere() {

@@ -1,5 +1,6 @@
 package dev.mesh.proxy.upstream;
 
+import dev.mesh.proxy.cluster.ClientSource;
 import dev.mesh.proxy.cluster.Cluster;
 import dev.mesh.proxy.cluster.ClusterSpec;
 import dev.mesh.proxy.cluster.Host;
@@ -19,6 +20,7 @@ import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.epoll.EpollChannelOption;
 import io.netty.channel.socket.nio.NioChannelOption;
 import io.netty.channel.unix.DomainSocketAddress;
+import io.netty.channel.unix.IntegerUnixChannelOption;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
@@ -40,6 +42,9 @@ public final class TcpConnector implements Connector {
             "No route to host",
             "Connection reset by peer");
 
+    // SO_MARK of SOL_SOCKET, by Linux's numbers.
+    private static final ChannelOption<Integer> MARK = new IntegerUnixChannelOption("SO_MARK", 1, 36);
+
     private final Loops loops;
 
     public TcpConnector(Loops loops) {
@@ -47,7 +52,8 @@ public final class TcpConnector implements Connector {
     }
 
     @Override
-    public Future<Channel> connect(EventLoop loop, Cluster cluster, Host host, String sni, String protocol) {
+    public Future<Channel> connect(
+            EventLoop loop, Cluster cluster, Host host, ConnectionOptions options, String protocol) {
         ClusterSpec spec = cluster.spec();
         Promise<Channel> promise = loop.newPromise();
         long started = System.nanoTime();
@@ -76,7 +82,7 @@ public final class TcpConnector implements Connector {
                     @Override
                     protected void initChannel(Channel channel) {
                         if (spec.tls() != null) {
-                            startTls(channel, spec, host, sni, protocol);
+                            startTls(channel, spec, host, options.serverName(), protocol);
                         }
                     }
                 });
@@ -87,6 +93,14 @@ public final class TcpConnector implements Connector {
             }
         }
         InetSocketAddress source = spec.sources().of(host.address());
+        ClientSource client = options.source();
+        if (client != null && unix == null) {
+            source = new InetSocketAddress(client.address(), 0);
+            bootstrap.option(EpollChannelOption.IP_TRANSPARENT, true);
+            if (client.mark() != 0) {
+                bootstrap.option(MARK, client.mark());
+            }
+        }
         if (source != null && loops.epoll()) {
             // Its port is chosen when it connects, so that as many connections are possible as there are hosts.
             bootstrap.option(EpollChannelOption.IP_BIND_ADDRESS_NO_PORT, source.getPort() == 0);

@@ -22,13 +22,19 @@ public final class UpstreamPools {
 
     /// The pool for a request on `loop`, which is the caller's.
     ///
-    /// @param sni name that its connections ask for by TLS; empty = what the cluster's configuration says
-    public HttpPool pool(EventLoop loop, Cluster cluster, Host host, Protocol protocol, Priority priority, String sni) {
+    /// @param options that its connections have
+    public HttpPool pool(
+            EventLoop loop,
+            Cluster cluster,
+            Host host,
+            Protocol protocol,
+            Priority priority,
+            ConnectionOptions options) {
         OfLoop mine = loops.get(loop);
         if (mine == null) {
             mine = loops.computeIfAbsent(loop, OfLoop::new);
         }
-        return mine.pool(cluster, host, protocol, priority, sni);
+        return mine.pool(cluster, host, protocol, priority, options);
     }
 
     /// Drains pools to hosts or clusters that are no longer live. Any thread.
@@ -41,7 +47,7 @@ public final class UpstreamPools {
         loops.forEach((loop, pools) -> loop.execute(pools::close));
     }
 
-    private record Key(Cluster cluster, Host host, boolean http2, Priority priority, String sni) {}
+    private record Key(Cluster cluster, Host host, boolean http2, Priority priority, ConnectionOptions options) {}
 
     private final class OfLoop {
         private final EventLoop loop;
@@ -51,11 +57,14 @@ public final class UpstreamPools {
             this.loop = loop;
         }
 
-        private HttpPool pool(Cluster cluster, Host host, Protocol protocol, Priority priority, String sni) {
-            var key = new Key(cluster, host, protocol == Protocol.HTTP_2, priority, sni);
+        private HttpPool pool(
+                Cluster cluster, Host host, Protocol protocol, Priority priority, ConnectionOptions options) {
+            var key = new Key(cluster, host, protocol == Protocol.HTTP_2, priority, options);
             HttpPool found = pools.get(key);
             if (found == null) {
-                found = new HttpPool(loop, connector, cluster, host, key.http2(), priority, sni);
+                // There are as many clients as there may be: none of their pools outlives its connections.
+                Runnable onEmpty = options.source() == null ? () -> {} : () -> pools.remove(key);
+                found = new HttpPool(loop, connector, cluster, host, key.http2(), priority, options, onEmpty);
                 pools.put(key, found);
             }
             return found;

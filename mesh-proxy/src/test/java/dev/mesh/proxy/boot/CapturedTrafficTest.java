@@ -85,6 +85,7 @@ class CapturedTrafficTest {
                     listener_filters:
                     - name: o
                       typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.listener.original_dst.v3.OriginalDst}
+                    $ORIGINAL_SRC
                     filter_chains:
                     - filter_chain_match: {destination_port: 15006}
                       filters: [{name: t, typed_config: {"@type": $TCP, stat_prefix: b, cluster: nowhere}}]
@@ -97,6 +98,9 @@ class CapturedTrafficTest {
                     lb_policy: CLUSTER_PROVIDED
                     upstream_bind_config: {source_address: {address: 127.0.0.6, port_value: 0}}
                 """;
+
+        private static final String ORIGINAL_SRC = """
+                - {name: s, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.listener.original_src.v3.OriginalSrc, mark: 1337}}""";
 
         private Inside() {}
 
@@ -127,7 +131,9 @@ class CapturedTrafficTest {
         }
 
         private static void traffic(String namespace, boolean transparent) throws Exception {
-            String config = CONFIG.replace("$TCP", TCP).replace("$TRANSPARENT", Boolean.toString(transparent));
+            String config = CONFIG.replace("$TCP", TCP)
+                    .replace("$TRANSPARENT", Boolean.toString(transparent))
+                    .replace("$ORIGINAL_SRC", transparent ? ORIGINAL_SRC : "");
             try (var loops = new Loops(2);
                     var proxy = new ProxyProcess(BootstrapReader.parse("test", config), loops);
                     var application = new ServerSocket()) {
@@ -141,10 +147,11 @@ class CapturedTrafficTest {
                         .endsWith("handed over");
                 // Who calls the proxy's own port comes to nothing, and not to itself for ever.
                 assertThat(talk("10.9.0.1", 15001, "x")).isEmpty();
-                // In: the port is kept, and the application is called from an address that is not captured.
+                // In: the port is kept, and the application is called from an address that is not captured, or sees
+                // its client's.
                 assertThat(Said.run(far(namespace, "bash", "-c", script("10.9.0.1", 3306, "x")))
                                 .text())
-                        .isEqualTo("hello /127.0.0.6");
+                        .isEqualTo(transparent ? "hello /10.9.0.2" : "hello /127.0.0.6");
                 assertThat(Said.run(far(namespace, "bash", "-c", script("10.9.0.1", 15006, "x")))
                                 .text())
                         .doesNotContain("hello");

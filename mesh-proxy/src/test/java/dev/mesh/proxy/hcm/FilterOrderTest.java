@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.Any;
 import dev.mesh.api.decide.ConnectionView;
 import dev.mesh.api.decide.RouteTable;
+import dev.mesh.proxy.cluster.ClientSource;
 import dev.mesh.proxy.cluster.ClusterManager;
 import dev.mesh.proxy.filter.BindContext;
 import dev.mesh.proxy.filter.DownstreamConnection;
@@ -34,6 +35,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.Supplier;
 import org.jspecify.annotations.NullUnmarked;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /// Filters that stop and go: each sees everything once and in order, and so does what comes behind them.
@@ -208,6 +210,11 @@ class FilterOrderTest {
         @Override
         public int bufferLimit() {
             return 1024;
+        }
+
+        @Override
+        public @Nullable ClientSource clientSource() {
+            return null;
         }
 
         @Override

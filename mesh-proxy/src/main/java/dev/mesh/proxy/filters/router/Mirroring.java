@@ -14,6 +14,7 @@ import dev.mesh.proxy.http.Protocol;
 import dev.mesh.proxy.http.RequestHead;
 import dev.mesh.proxy.http.ResetReason;
 import dev.mesh.proxy.http.ResponseHead;
+import dev.mesh.proxy.upstream.ConnectionOptions;
 import dev.mesh.proxy.upstream.PoolCallback;
 import dev.mesh.proxy.upstream.PoolFailure;
 import io.netty.buffer.ByteBuf;
@@ -85,7 +86,7 @@ final class Mirroring {
                             host,
                             protocol,
                             action.priority(),
-                            RouterFilter.serverName(cluster, authority))
+                            new ConnectionOptions(RouterFilter.serverName(cluster, authority), null))
                     .acquire(started);
         }
         return copies.isEmpty() ? null : new Mirroring(copies);

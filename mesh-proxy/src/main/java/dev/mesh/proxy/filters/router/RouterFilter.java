@@ -21,6 +21,7 @@ import dev.mesh.proxy.http.RequestHead;
 import dev.mesh.proxy.http.ResponseHead;
 import dev.mesh.proxy.stream.ResponseFlag;
 import dev.mesh.proxy.stream.StreamInfo;
+import dev.mesh.proxy.upstream.ConnectionOptions;
 import dev.mesh.proxy.upstream.PoolFailure;
 import dev.mesh.proxy.upstream.UpstreamPools;
 import io.netty.buffer.ByteBuf;
@@ -311,7 +312,7 @@ final class RouterFilter implements HttpFilter, LoadBalancerContext {
                         host,
                         protocol,
                         action.priority(),
-                        serverName(target, head.authority()));
+                        new ConnectionOptions(serverName(target, head.authority()), context.clientSource()));
         var started = new UpstreamAttempt(this, context, target, host, action.priority(), perTryMillis);
         attempt = started;
         started.start(pool);

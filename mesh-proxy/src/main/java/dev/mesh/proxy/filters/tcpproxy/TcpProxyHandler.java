@@ -10,6 +10,7 @@ import dev.mesh.proxy.filter.DownstreamConnection;
 import dev.mesh.proxy.stats.Scope;
 import dev.mesh.proxy.stream.ResponseFlag;
 import dev.mesh.proxy.stream.StreamInfo;
+import dev.mesh.proxy.upstream.ConnectionOptions;
 import dev.mesh.proxy.upstream.Connector;
 import dev.mesh.proxy.upstream.TcpConnector;
 import io.netty.buffer.ByteBuf;
@@ -46,6 +47,7 @@ final class TcpProxyHandler extends ChannelInboundHandlerAdapter implements Load
 
     private final Shared shared;
     private final StreamInfo info;
+    private final ConnectionOptions options;
 
     @SuppressWarnings("NullAway.Init") // set in handlerAdded
     private ChannelHandlerContext downstream;
@@ -66,6 +68,7 @@ final class TcpProxyHandler extends ChannelInboundHandlerAdapter implements Load
         info.listenerName = connection.listenerName();
         info.filterChainName = connection.filterChainName();
         info.connectionId = connection.id();
+        options = new ConnectionOptions("", connection.clientSource());
     }
 
     @Override
@@ -100,7 +103,7 @@ final class TcpProxyHandler extends ChannelInboundHandlerAdapter implements Load
         info.upstreamHost = chosen.address();
         host = chosen;
         Future<Channel> connecting =
-                shared.connector().connect(downstream.channel().eventLoop(), found, chosen, "", "");
+                shared.connector().connect(downstream.channel().eventLoop(), found, chosen, options, "");
         connecting.addListener(done -> {
             if (done.isSuccess()) {
                 connected(connecting.getNow(), found, chosen);
