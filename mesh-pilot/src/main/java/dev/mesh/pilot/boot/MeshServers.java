@@ -3,6 +3,7 @@ package dev.mesh.pilot.boot;
 import dev.mesh.pilot.ca.Authentication;
 import dev.mesh.pilot.ca.CertificateAuthority;
 import dev.mesh.pilot.ca.CertificateService;
+import dev.mesh.pilot.ca.JudgedTokens;
 import dev.mesh.pilot.ca.KubernetesSecretAccess;
 import dev.mesh.pilot.ca.KubernetesTokens;
 import dev.mesh.pilot.ca.LiveCertificate;
@@ -90,7 +91,7 @@ final class MeshServers implements AutoCloseable {
                 new InetSocketAddress(securePort),
                 certificate,
                 new MeshTrust(roots::trusted),
-                new Authentication(new KubernetesTokens(client, trustDomain, clock), trustDomain, clock),
+                new Authentication(new JudgedTokens(new KubernetesTokens(client, trustDomain), clock), trustDomain, clock),
                 pilot.executor(),
                 LONGEST_CONNECTION,
                 services));

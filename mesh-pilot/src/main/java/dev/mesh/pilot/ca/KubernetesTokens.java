@@ -1,73 +1,35 @@
 package dev.mesh.pilot.ca;
 
-import com.github.benmanes.caffeine.cache.Cache;
-import com.github.benmanes.caffeine.cache.Caffeine;
-import com.google.gson.JsonElement;
-import com.google.gson.JsonObject;
-import com.google.gson.JsonParseException;
-import com.google.gson.JsonParser;
 import dev.mesh.api.identity.SpiffeId;
 import dev.mesh.pilot.model.Caller;
 import io.fabric8.kubernetes.api.model.authentication.TokenReview;
 import io.fabric8.kubernetes.api.model.authentication.TokenReviewBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.time.Clock;
-import java.time.Duration;
-import java.time.Instant;
-import java.util.Base64;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 
-/// Asks the API server who a token is (`authentication.k8s.io/v1` TokenReview). An answer holds for a minute, never
-/// longer than the token.
+/// Asks the API server who a token is (`authentication.k8s.io/v1` TokenReview), each time it is asked itself.
 public final class KubernetesTokens implements TokenReviewer {
     /// What a token must be made for, as in Istio.
     public static final String AUDIENCE = "istio-ca";
 
-    private static final Duration HOLDS = Duration.ofMinutes(1);
-    private static final int MOST_HELD = 10_000;
-    private static final int MOST_TOKEN = 16 << 10;
     private static final int AT_ONCE = 32;
     private static final int PATIENCE_SECONDS = 5;
     private static final String POD = "authentication.kubernetes.io/pod-name";
 
     private final KubernetesClient client;
     private final String trustDomain;
-    private final Clock clock;
     private final Semaphore asking = new Semaphore(AT_ONCE);
-    private final Cache<String, Judged> judged =
-            Caffeine.newBuilder().maximumSize(MOST_HELD).expireAfterWrite(HOLDS).build();
 
-    private record Judged(Caller caller, Instant until) {}
-
-    public KubernetesTokens(KubernetesClient client, String trustDomain, Clock clock) {
+    public KubernetesTokens(KubernetesClient client, String trustDomain) {
         this.client = client;
         this.trustDomain = trustDomain;
-        this.clock = clock;
     }
 
     @Override
     public Caller review(String token) throws Invalid, Unavailable {
-        if (token.isEmpty() || token.length() > MOST_TOKEN) {
-            throw new Invalid("the token has " + token.length() + " characters (expected: 1-" + MOST_TOKEN + ")");
-        }
-        String digest = digest(token);
-        Judged known = judged.getIfPresent(digest);
-        if (known != null && clock.instant().isBefore(known.until)) {
-            return known.caller;
-        }
-        Caller caller = ask(token);
-        judged.put(digest, new Judged(caller, expiry(token)));
-        return caller;
-    }
-
-    private Caller ask(String token) throws Invalid, Unavailable {
         TokenReview answer;
         try {
             if (!asking.tryAcquire(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
@@ -114,36 +76,6 @@ public final class KubernetesTokens implements TokenReviewer {
                     pods == null || pods.isEmpty() ? "" : pods.getFirst());
         } catch (IllegalArgumentException e) {
             throw new Invalid(String.valueOf(e.getMessage()));
-        }
-    }
-
-    // Only bounds how long an answer holds: the API server has checked the signature.
-    private Instant expiry(String token) {
-        Instant bound = clock.instant().plus(HOLDS);
-        String[] parts = token.split("\\.", -1);
-        try {
-            if (parts.length == 3
-                    && JsonParser.parseString(
-                                    new String(Base64.getUrlDecoder().decode(parts[1]), StandardCharsets.UTF_8))
-                            instanceof JsonObject claims) {
-                JsonElement end = claims.get("exp");
-                if (end != null && end.isJsonPrimitive()) {
-                    Instant stated = Instant.ofEpochSecond(end.getAsLong());
-                    return stated.isBefore(bound) ? stated : bound;
-                }
-            }
-        } catch (JsonParseException | IllegalArgumentException e) {
-            return bound; // no JWT
-        }
-        return bound;
-    }
-
-    private static String digest(String token) {
-        try {
-            return HexFormat.of()
-                    .formatHex(MessageDigest.getInstance("SHA-256").digest(token.getBytes(StandardCharsets.UTF_8)));
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("this JDK has no SHA-256", e);
         }
     }
 }
