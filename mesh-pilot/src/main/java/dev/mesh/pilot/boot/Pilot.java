@@ -166,9 +166,8 @@ public final class Pilot implements AutoCloseable {
         }
         ads.connected().stream()
                 .flatMap(connected -> connected.view().findings().stream())
-                .distinct()
                 .forEach(all::add);
-        return all;
+        return all.stream().distinct().toList(); // many clients are given the same
     }
 
     /// Whether the mesh discovers a namespace of these labels; none before the first snapshot.

@@ -1,5 +1,6 @@
 package dev.mesh.pilot.generate;
 
+import dev.mesh.api.finding.Finding;
 import dev.mesh.api.networking.Gateway;
 import dev.mesh.api.networking.ServerTls;
 import dev.mesh.api.networking.VirtualService;
@@ -10,6 +11,7 @@ import dev.mesh.pilot.push.GatewayKind;
 import dev.mesh.pilot.push.PushContext;
 import dev.mesh.pilot.push.PushContextBuilder;
 import dev.mesh.pilot.push.ServerTlsSupport;
+import dev.mesh.pilot.push.TlsHosts;
 import io.envoyproxy.envoy.config.route.v3.VirtualHost;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -37,7 +39,13 @@ final class GatewayView {
     }
 
     /// One server of one Gateway.
-    private record Server(PushContext.Rule<Gateway> gateway, Gateway.Server spec) {}
+    ///
+    /// @param index in the Gateway
+    private record Server(PushContext.Rule<Gateway> gateway, int index) {
+        Gateway.Server spec() {
+            return gateway.spec().servers().get(index);
+        }
+    }
 
     /// Where servers listen.
     ///
@@ -72,11 +80,11 @@ final class GatewayView {
             if (!node.labels().entrySet().containsAll(gateway.spec().selector().entrySet())) {
                 continue;
             }
-            for (var server : gateway.spec().servers()) {
-                int number = server.port().number();
-                for (int port : targets.getOrDefault(number, Set.of(number))) {
-                    byBind.computeIfAbsent(new Bind(server.bind(), port), any -> new ArrayList<>())
-                            .add(new Server(gateway, server));
+            for (int i = 0; i < gateway.spec().servers().size(); i++) {
+                var server = new Server(gateway, i);
+                for (int port : targets.getOrDefault(number(server), Set.of(number(server)))) {
+                    byBind.computeIfAbsent(new Bind(server.spec().bind(), port), any -> new ArrayList<>())
+                            .add(server);
                 }
             }
         }
@@ -132,17 +140,22 @@ final class GatewayView {
 
     private void tls(Bind bind, List<Server> servers) {
         var chains = new ArrayList<ListenerProtos.TlsChain>();
-        var names = new LinkedHashSet<String>();
+        var names = new TlsHosts();
         for (Server server : servers) {
             ServerTls tls = server.spec().tls();
-            var sni = serverNames(server.spec());
             if (tls == null || tls.mode() == ServerTls.Mode.PASSTHROUGH) {
                 passthrough(server, names, chains);
                 continue;
             }
-            if (!ServerTlsSupport.refusal(tls).isEmpty() || !names.addAll(sni.isEmpty() ? List.of("*") : sni)) {
+            if (!ServerTlsSupport.refusal(tls).isEmpty()) {
                 continue;
             }
+            Finding conflict = names.claim(server.gateway(), server.index());
+            if (conflict != null) {
+                view.remark(conflict);
+                continue;
+            }
+            var sni = TlsHosts.serverNames(server.spec());
             view.secrets(tls, server.gateway().object().ref());
             if (GatewayKind.isHttps(server.spec())) {
                 String routes = "https." + number(server) + "."
@@ -162,16 +175,15 @@ final class GatewayView {
         }
     }
 
-    private void passthrough(Server server, Set<String> names, List<ListenerProtos.TlsChain> chains) {
+    private void passthrough(Server server, TlsHosts names, List<ListenerProtos.TlsChain> chains) {
         var tcpRules = new TcpRules(view, rules);
         for (var rule : attached(server)) {
             remember(rule);
             for (var chain : tcpRules.tls(rule, number(server), isThis(server, rule.namespace()))) {
                 var fresh = chain.serverNames().stream()
-                        .filter(name -> names.add(name)
-                                && serverHosts(server.spec()).stream()
-                                        .anyMatch(host ->
-                                                PushContext.covers(host, name) || PushContext.covers(name, host)))
+                        .filter(name -> serverHosts(server.spec()).stream()
+                                .anyMatch(host -> PushContext.covers(host, name) || PushContext.covers(name, host)))
+                        .filter(name -> names.claim(server.gateway(), server.index(), name))
                         .toList();
                 if (!fresh.isEmpty() || chain.serverNames().isEmpty()) {
                     chains.add(new ListenerProtos.TlsChain(fresh, null, "", chain));
@@ -332,10 +344,5 @@ final class GatewayView {
         return server.hosts().stream()
                 .map(host -> host.substring(host.indexOf('/') + 1))
                 .toList();
-    }
-
-    private static List<String> serverNames(Gateway.Server server) {
-        var hosts = serverHosts(server);
-        return hosts.contains("*") ? List.of() : hosts;
     }
 }

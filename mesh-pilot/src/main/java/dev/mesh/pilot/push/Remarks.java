@@ -354,9 +354,10 @@ final class Remarks {
         }
     }
 
-    // Servers of one port must agree on whether they speak HTTP, TLS or TCP.
+    // Servers of one port must agree on whether they speak HTTP, TLS or TCP, and share no server name.
     private void gatewayPorts() {
         var first = new TreeMap<String, GatewayPort>();
+        var names = new HashMap<String, TlsHosts>();
         for (var rule : push.gateways()) {
             for (int i = 0; i < rule.spec().servers().size(); i++) {
                 var server = rule.spec().servers().get(i);
@@ -371,6 +372,18 @@ final class Remarks {
                             "spec.servers[" + i + "].port",
                             "port " + server.port().number() + " is " + other.kind() + " already in "
                                     + other.rule().object().ref() + ", which is used");
+                    continue;
+                }
+                ServerTls tls = server.tls();
+                if (own.kind() == GatewayKind.TLS
+                        && tls != null
+                        && tls.mode() != ServerTls.Mode.PASSTHROUGH
+                        && ServerTlsSupport.refusal(tls).isEmpty()) {
+                    Finding conflict = names.computeIfAbsent(key, any -> new TlsHosts())
+                            .claim(rule, i);
+                    if (conflict != null) {
+                        findings.add(conflict);
+                    }
                 }
             }
         }
