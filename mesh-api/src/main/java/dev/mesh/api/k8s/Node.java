@@ -4,6 +4,7 @@ import dev.mesh.api.object.Spec;
 import dev.mesh.api.shape.Unused;
 import dev.mesh.api.shape.Whole;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// A Kubernetes Node; where it stands is in its labels.
 @Whole
@@ -15,7 +16,11 @@ public record Node(NodeStatus status) implements Spec {
     public static final String SUBZONE = "topology.istio.io/subzone";
 
     @Unused(Unused.ANY)
-    public record NodeStatus(List<NodeAddress> addresses) {}
+    public record NodeStatus(List<NodeAddress> addresses, @Nullable NodeInfo nodeInfo) {}
+
+    /// @param kubeletVersion such as `v1.35.4`
+    @Unused(Unused.ANY)
+    public record NodeInfo(String kubeletVersion) {}
 
     /// @param type such as `InternalIP`
     @Unused(Unused.ANY)

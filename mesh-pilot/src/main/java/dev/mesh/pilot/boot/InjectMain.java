@@ -7,6 +7,7 @@ import dev.mesh.api.read.ConfigFolder;
 import dev.mesh.api.read.JsonTree;
 import dev.mesh.pilot.inject.InjectionSettings;
 import dev.mesh.pilot.inject.Manifests;
+import dev.mesh.pilot.inject.NativeSidecars;
 import dev.mesh.pilot.inject.Yaml;
 import dev.mesh.pilot.kubeconfig.KubernetesClients;
 import dev.mesh.pilot.webhook.CheckInject;
@@ -17,6 +18,7 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.HttpURLConnection;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -88,7 +90,7 @@ final class InjectMain {
     private String inject() throws IOException {
         InjectionSettings settings;
         if (fromFiles()) {
-            settings = settings(read(config), read(values), read(mesh), true);
+            settings = settings(read(config), read(values), read(mesh), NativeSidecars.USUAL);
         } else {
             try (KubernetesClient client = client()) {
                 settings = fromCluster(client);
@@ -142,9 +144,15 @@ final class InjectMain {
         };
     }
 
-    private InjectionSettings settings(String configText, String valuesText, String meshText, boolean supported) {
+    private InjectionSettings settings(
+            String configText, String valuesText, String meshText, NativeSidecars supported) {
         return InjectionSettings.read(configText, valuesText, meshText, revision, namespace)
-                .withNativeSidecars(nativeSidecars.isEmpty() ? supported : nativeSidecars.equals("true"));
+                .withNativeSidecars(
+                        switch (nativeSidecars) {
+                            case "true" -> NativeSidecars.USUAL;
+                            case "false" -> NativeSidecars.NONE;
+                            default -> supported;
+                        });
     }
 
     private InjectionSettings fromCluster(KubernetesClient client) {
@@ -167,10 +175,28 @@ final class InjectMain {
                     injector.getData().getOrDefault("config", ""),
                     injector.getData().getOrDefault("values", ""),
                     mesh == null || mesh.getData() == null ? "" : mesh.getData().getOrDefault("mesh", ""),
-                    ClusterSettings.nativeSidecars(client.getKubernetesVersion()));
+                    nativeSidecars(client));
         } catch (KubernetesClientException e) {
             throw unreachable(e);
         }
+    }
+
+    private static NativeSidecars nativeSidecars(KubernetesClient client) {
+        NativeSidecars supported = ClusterSettings.nativeSidecars(client.getKubernetesVersion());
+        try {
+            for (var node : client.nodes().list().getItems()) {
+                if (node.getStatus() != null && node.getStatus().getNodeInfo() != null) {
+                    supported = supported.and(
+                            NativeSidecars.of(node.getStatus().getNodeInfo().getKubeletVersion()));
+                }
+            }
+        } catch (KubernetesClientException e) {
+            if (e.getCode() != HttpURLConnection.HTTP_FORBIDDEN) {
+                throw e;
+            }
+            // Not everybody may list nodes; the API server's version is what is left.
+        }
+        return supported;
     }
 
     private IllegalArgumentException unreachable(KubernetesClientException e) {

@@ -91,7 +91,8 @@ final class MeshServers implements AutoCloseable {
                 new InetSocketAddress(securePort),
                 certificate,
                 new MeshTrust(roots::trusted),
-                new Authentication(new JudgedTokens(new KubernetesTokens(client, trustDomain), clock), trustDomain, clock),
+                new Authentication(
+                        new JudgedTokens(new KubernetesTokens(client, trustDomain), clock), trustDomain, clock),
                 pilot.executor(),
                 LONGEST_CONNECTION,
                 services));

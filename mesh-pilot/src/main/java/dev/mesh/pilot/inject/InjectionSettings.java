@@ -15,7 +15,7 @@ import java.util.List;
 /// @param mesh Istio's MeshConfig as a tree; of it `defaultConfig`, `enablePrometheusMerge` and `trustDomain` count
 /// @param revision of this pilot; `default` if it has no other
 /// @param systemNamespace where the pilot is
-/// @param nativeSidecars whether the cluster runs init containers with `restartPolicy: Always`
+/// @param nativeSidecars as the API server's version has it, and what is known of the nodes
 /// @param istioLabels whether `istio-injection` and its like are honoured beside `mesh.dev/injection`
 /// @param proxyConfigs objects of the kind ProxyConfig, of all namespaces; where two fit alike, the first counts
 /// @param network of the cluster, if the request's path names one; else empty
@@ -26,7 +26,7 @@ public record InjectionSettings(
         JsonObject mesh,
         String revision,
         String systemNamespace,
-        boolean nativeSidecars,
+        NativeSidecars nativeSidecars,
         boolean istioLabels,
         List<MeshObject> proxyConfigs,
         String cluster,
@@ -47,7 +47,7 @@ public record InjectionSettings(
                 tree("mesh", mesh),
                 revision.isEmpty() ? DEFAULT_REVISION : revision,
                 namespace.isEmpty() ? DEFAULT_NAMESPACE : namespace,
-                true,
+                NativeSidecars.USUAL,
                 true,
                 List.of(),
                 "",
@@ -70,7 +70,7 @@ public record InjectionSettings(
         return tree;
     }
 
-    public InjectionSettings withNativeSidecars(boolean supported) {
+    public InjectionSettings withNativeSidecars(NativeSidecars supported) {
         return new InjectionSettings(
                 config,
                 values,
@@ -112,8 +112,9 @@ public record InjectionSettings(
                 networkName);
     }
 
-    /// @param objects of any kind; those that are ProxyConfigs count, the oldest first as in Istio
-    public InjectionSettings withProxyConfigs(Collection<MeshObject> objects) {
+    /// @param objects of any kind; those that are ProxyConfigs count, the oldest first as in Istio, and the Nodes'
+    ///     kubelets
+    public InjectionSettings withObjects(Collection<MeshObject> objects) {
         List<MeshObject> found = objects.stream()
                 .filter(object -> object.spec() instanceof ProxyConfig)
                 .sorted(Comparator.comparing(
@@ -122,7 +123,16 @@ public record InjectionSettings(
                         .thenComparing(MeshObject::ref))
                 .toList();
         return new InjectionSettings(
-                config, values, mesh, revision, systemNamespace, nativeSidecars, istioLabels, found, cluster, network);
+                config,
+                values,
+                mesh,
+                revision,
+                systemNamespace,
+                nativeSidecars.onNodes(objects),
+                istioLabels,
+                found,
+                cluster,
+                network);
     }
 
     /// Whose ProxyConfigs are for all namespaces.

@@ -85,17 +85,18 @@ public final class PodInjector {
 
     private boolean nativeSidecar(JsonObject pod) {
         String own = Json.strings(pod, "metadata", "annotations").getOrDefault(Names.NATIVE, "");
-        if (own.equals("true") && !settings.nativeSidecars()) {
+        if (own.equals("true") && settings.nativeSidecars() == NativeSidecars.NONE) {
             error(
                     Names.annotation(Names.NATIVE),
-                    "true, but this cluster has no native sidecars (expected: Kubernetes 1.29 or newer, or false)");
+                    "true, but this cluster has no native sidecars (expected: Kubernetes 1.29 or newer on the API server and on every"
+                            + " node, or false)");
         }
         if (!own.isEmpty()) {
             return own.equals("true");
         }
         return switch (settings.chart().text("sidecarInjectorWebhook.nativeSidecars", "auto")) {
             case "false" -> false;
-            default -> settings.nativeSidecars();
+            default -> settings.nativeSidecars() == NativeSidecars.USUAL;
         };
     }
 

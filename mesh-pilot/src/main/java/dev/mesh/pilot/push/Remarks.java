@@ -379,8 +379,8 @@ final class Remarks {
                         && tls != null
                         && tls.mode() != ServerTls.Mode.PASSTHROUGH
                         && ServerTlsSupport.refusal(tls).isEmpty()) {
-                    Finding conflict = names.computeIfAbsent(key, any -> new TlsHosts())
-                            .claim(rule, i);
+                    Finding conflict =
+                            names.computeIfAbsent(key, any -> new TlsHosts()).claim(rule, i);
                     if (conflict != null) {
                         findings.add(conflict);
                     }

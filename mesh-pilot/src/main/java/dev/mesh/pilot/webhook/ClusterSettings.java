@@ -2,6 +2,7 @@ package dev.mesh.pilot.webhook;
 
 import dev.mesh.pilot.inject.InjectionSettings;
 import dev.mesh.pilot.inject.Names;
+import dev.mesh.pilot.inject.NativeSidecars;
 import dev.mesh.pilot.kubeconfig.Changed;
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.HasMetadata;
@@ -27,8 +28,6 @@ import org.slf4j.LoggerFactory;
 /// effect.
 public final class ClusterSettings implements InjectorState, AutoCloseable {
     private static final Logger LOGGER = LoggerFactory.getLogger(ClusterSettings.class);
-    // Native sidecars are on by default from 1.29.
-    private static final int NATIVE_SINCE = 29;
 
     private final KubernetesClient client;
     private final String namespace;
@@ -38,7 +37,7 @@ public final class ClusterSettings implements InjectorState, AutoCloseable {
     private final SharedIndexInformer<MutatingWebhookConfiguration> injectors;
     private final SharedIndexInformer<ConfigMap> injector;
     private final SharedIndexInformer<ConfigMap> mesh;
-    private volatile boolean nativeSidecars;
+    private volatile NativeSidecars nativeSidecars = NativeSidecars.NONE;
     private volatile InjectionSettings settings;
     private boolean known;
     private @Nullable String trouble;
@@ -159,7 +158,7 @@ public final class ClusterSettings implements InjectorState, AutoCloseable {
     /// Asks the API server for its version, which a cluster's upgrade changes. Blocks.
     public void refreshVersion() {
         try {
-            boolean supported = nativeSidecars(client.getKubernetesVersion());
+            NativeSidecars supported = nativeSidecars(client.getKubernetesVersion());
             if (supported != nativeSidecars) {
                 nativeSidecars = supported;
                 join();
@@ -169,13 +168,9 @@ public final class ClusterSettings implements InjectorState, AutoCloseable {
         }
     }
 
-    /// Whether a cluster of this version has native sidecars.
-    public static boolean nativeSidecars(@Nullable VersionInfo version) {
-        if (version == null || version.getMajor() == null || version.getMinor() == null) {
-            return false;
-        }
-        String minor = version.getMinor().replaceAll("\\D.*", "");
-        return !version.getMajor().equals("1") || (!minor.isEmpty() && Integer.parseInt(minor) >= NATIVE_SINCE);
+    /// What an API server of this version knows of native sidecars.
+    public static NativeSidecars nativeSidecars(@Nullable VersionInfo version) {
+        return version == null ? NativeSidecars.NONE : NativeSidecars.of(version.getMajor() + "." + version.getMinor());
     }
 
     @Override

@@ -36,7 +36,7 @@ final class InjectEndpoint {
             return Admission.Response.UNCHANGED;
         }
         JsonObject pod = request.object();
-        InjectionSettings settings = withPath(state.settings().withProxyConfigs(objects.get()), path);
+        InjectionSettings settings = withPath(state.settings().withObjects(objects.get()), path);
         Map<String, String> labels = state.namespaceLabels(request.namespace());
         if (!wanted(labels, pod, settings)) {
             labels = state.freshNamespaceLabels(request.namespace());

@@ -89,8 +89,8 @@ class JudgedTokensTest {
     void aGoodOneHoldsForAMinuteAndNeverLongerThanItself() throws Exception {
         String token = "e30."
                 + Base64.getUrlEncoder()
-                        .encodeToString(("{\"exp\":" + (now.getEpochSecond() + 20) + "}")
-                                .getBytes(StandardCharsets.UTF_8))
+                        .encodeToString(
+                                ("{\"exp\":" + (now.getEpochSecond() + 20) + "}").getBytes(StandardCharsets.UTF_8))
                 + ".c2ln";
         tokens.review("good");
         tokens.review(token);

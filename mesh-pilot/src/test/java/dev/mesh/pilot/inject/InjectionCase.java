@@ -61,9 +61,10 @@ public record InjectionCase(Path folder) {
                         Json.compact(Json.object(all, "mesh")),
                         Json.text(all, "revision"),
                         "")
-                .withProxyConfigs(
+                .withObjects(
                         ObjectReader.read("objects.yaml", read("objects.yaml")).objects())
-                .withNativeSidecars(!Json.text(all, "nativeSidecars").equals("false"))
+                .withNativeSidecars(
+                        Json.text(all, "nativeSidecars").equals("false") ? NativeSidecars.NONE : NativeSidecars.USUAL)
                 .withCluster(Json.text(all, "cluster"), Json.text(all, "network"));
     }
 

@@ -32,7 +32,7 @@ class RestrictedTest {
                         spec: {containers: [{name: app, image: "app:1"}]}
                         """).getAsJsonObject();
         var settings = InjectionSettings.read("{}", "{\"global\": {\"nodeAgent\": {\"enabled\": true}}}", "{}", "", "")
-                .withNativeSidecars(nativeSidecars);
+                .withNativeSidecars(nativeSidecars ? NativeSidecars.USUAL : NativeSidecars.NONE);
 
         var injected = (Injection.Injected) PodInjector.inject(pod, "shop", Map.of(), settings);
 
