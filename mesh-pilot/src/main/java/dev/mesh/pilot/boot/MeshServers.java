@@ -3,6 +3,7 @@ package dev.mesh.pilot.boot;
 import dev.mesh.pilot.ca.Authentication;
 import dev.mesh.pilot.ca.CertificateAuthority;
 import dev.mesh.pilot.ca.CertificateService;
+import dev.mesh.pilot.ca.IssuanceCounts;
 import dev.mesh.pilot.ca.JudgedTokens;
 import dev.mesh.pilot.ca.KubernetesSecretAccess;
 import dev.mesh.pilot.ca.KubernetesTokens;
@@ -86,18 +87,20 @@ final class MeshServers implements AutoCloseable {
         var certificate = new LiveCertificate(authority, names(cluster), clock);
         pilot.secretAccess(new KubernetesSecretAccess(client));
         var services = new ArrayList<BindableService>(pilot.forProxies());
-        services.add(new CertificateService(authority));
+        var counts = new IssuanceCounts();
+        services.add(new CertificateService(authority, counts));
         SecureServer server = opened(new SecureServer(
                 new InetSocketAddress(securePort),
                 certificate,
                 new MeshTrust(roots::trusted),
                 new Authentication(
-                        new JudgedTokens(new KubernetesTokens(client, trustDomain), clock), trustDomain, clock),
+                        new JudgedTokens(new KubernetesTokens(client, trustDomain), clock), trustDomain, clock, counts),
                 pilot.executor(),
                 LONGEST_CONNECTION,
                 services));
         server.start();
         secure = server;
+        pilot.identities(new Identities(trustDomain, counts, roots::material));
         Webhooks hooks = opened(new Webhooks(
                 client,
                 cluster.namespace(),

@@ -1,6 +1,7 @@
 package dev.mesh.pilot.boot;
 
 import dev.mesh.api.finding.Finding;
+import dev.mesh.api.meshconfig.MeshConfig;
 import dev.mesh.api.object.MeshObject;
 import dev.mesh.pilot.generate.ConfigGenerators;
 import dev.mesh.pilot.generate.Names;
@@ -29,6 +30,8 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
@@ -63,6 +66,8 @@ public final class Pilot implements AutoCloseable {
     private volatile boolean serving;
     private volatile Runnable discovery = () -> {};
     private volatile AutoCloseable further = () -> {};
+    private final CompletableFuture<Identities> identities = new CompletableFuture<>();
+    private volatile List<Finding> unsettled = List.of();
 
     /// Of a local mesh.
     ///
@@ -160,6 +165,7 @@ public final class Pilot implements AutoCloseable {
     List<Finding> findings() {
         var all = new ArrayList<>(registry.findings());
         all.addAll(registry.duplicates());
+        all.addAll(unsettled);
         PushContext context = newest;
         if (context != null) {
             all.addAll(context.findings());
@@ -184,6 +190,24 @@ public final class Pilot implements AutoCloseable {
     /// Who may be given Secrets; nobody before.
     void secretAccess(SecretAccess to) {
         ads.secretAccess(to);
+    }
+
+    /// @param what this pilot gives to its proxies
+    void identities(Identities what) {
+        identities.complete(what);
+        snapshotThread.execute(this::lookAtTrustDomain); // it may have changed since it was read
+    }
+
+    /// When it gives identities; never in a local mesh.
+    CompletionStage<Identities> identities() {
+        return identities;
+    }
+
+    /// The mesh's trust domain as of now.
+    String trustDomain() {
+        PushContext context = newest;
+        MeshConfig mesh = context == null ? null : context.mesh();
+        return mesh == null || mesh.trustDomain().isEmpty() ? Identities.TRUST_DOMAIN : mesh.trustDomain();
     }
 
     void observe(PushObserver observer) {
@@ -220,11 +244,35 @@ public final class Pilot implements AutoCloseable {
             }
             var across = new ArrayList<>(registry.duplicates());
             across.addAll(request.context().findings());
+            lookAtTrustDomain();
+            across.addAll(unsettled);
             report(across);
             ads.push(request);
         } catch (RuntimeException e) {
             LOGGER.atError().setCause(e).log("no snapshot could be made; the last one stays");
         }
+    }
+
+    // What has been signed names the old one, and is believed by it: as in Istio it holds until the pilot starts anew.
+    private void lookAtTrustDomain() {
+        Identities served = identities.getNow(null);
+        String wanted = trustDomain();
+        if (served == null || served.trustDomain().equals(wanted)) {
+            unsettled = List.of();
+            return;
+        }
+        unsettled = registry.objects().stream()
+                .filter(object -> object.spec() instanceof MeshConfig)
+                .limit(1)
+                .map(object -> new Finding(
+                        Finding.Code.NOT_HONOURED,
+                        object.ref(),
+                        "trustDomain",
+                        "is " + wanted + " now, and this pilot signs for " + served.trustDomain()
+                                + " as long as it runs (expected: a restart of every pilot, then of every pod of the"
+                                + " mesh)",
+                        object.positions().of("trustDomain")))
+                .toList();
     }
 
     private void report(List<Finding> findings) {

@@ -1,7 +1,6 @@
 package dev.mesh.pilot.boot;
 
 import dev.mesh.api.finding.Finding;
-import dev.mesh.api.meshconfig.MeshConfig;
 import dev.mesh.api.object.MeshObject;
 import dev.mesh.pilot.admin.DebugEndpoints;
 import dev.mesh.pilot.admin.LoopbackGuard;
@@ -101,7 +100,7 @@ public class PilotApplication {
             pilot.start();
         } else {
             pilot.start(started -> MeshServers.start(
-                    started, cluster, trustDomain(started), properties.securePort(), properties.webhookPort()));
+                    started, cluster, started.trustDomain(), properties.securePort(), properties.webhookPort()));
         }
         Path file = properties.portFile();
         if (file != null) {
@@ -109,12 +108,6 @@ public class PilotApplication {
                     file.resolveSibling(file.getFileName() + ".new"), Integer.toString(pilot.xdsPort()));
             Files.move(written, file);
         }
-    }
-
-    private static String trustDomain(Pilot pilot) {
-        PushContext newest = pilot.newest();
-        MeshConfig mesh = newest == null ? null : newest.mesh();
-        return mesh == null || mesh.trustDomain().isEmpty() ? "cluster.local" : mesh.trustDomain();
     }
 
     @Bean("pilotHealthIndicator")

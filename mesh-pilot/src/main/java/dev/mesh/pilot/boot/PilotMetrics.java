@@ -2,15 +2,24 @@ package dev.mesh.pilot.boot;
 
 import dev.mesh.api.finding.Finding;
 import dev.mesh.api.xds.XdsType;
+import dev.mesh.pilot.ca.IssuanceCounts;
 import dev.mesh.pilot.serve.PushObserver;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
+import java.security.cert.X509Certificate;
+import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.Comparator;
+import java.util.List;
+import java.util.function.Supplier;
 
 /// The pilot's metrics, under Istio's names so that its dashboards work.
 final class PilotMetrics implements PushObserver {
+    private static final String CITADEL = "citadel_server_";
+
     private final MeterRegistry registry;
     private final Timer convergence;
 
@@ -47,6 +56,65 @@ final class PilotMetrics implements PushObserver {
                 .maximumExpectedValue(Duration.ofSeconds(30))
                 .register(registry);
         pilot.observe(this);
+        pilot.identities().thenAccept(identities -> authority(identities, registry, Clock.systemUTC()));
+    }
+
+    // Gauges, for a counter's name would get `_total` behind it, and these are Istio's names as they are.
+    static void authority(Identities identities, MeterRegistry registry, Clock clock) {
+        IssuanceCounts counts = identities.counts();
+        gauge(registry, "csr_count", "Certificate requests", counts::requestsSoFar);
+        gauge(registry, "success_cert_issuance_count", "Certificates signed", counts::issuedSoFar);
+        gauge(
+                registry,
+                "authentication_failure_count",
+                "Certificate requests whose caller has proven nothing",
+                counts::unauthenticatedSoFar);
+        gauge(
+                registry,
+                "id_extraction_err_count",
+                "Certificate requests whose caller's certificate names no identity",
+                counts::unidentifiedSoFar);
+        gauge(registry, "csr_parsing_err_count", "Certificate requests that are none", counts::malformedSoFar);
+        for (IssuanceCounts.SigningError error : IssuanceCounts.SigningError.values()) {
+            Gauge.builder(CITADEL + "csr_sign_err_count", () -> counts.unsignedSoFar(error))
+                    .tag("error", error.name())
+                    .description("Certificate requests that were not signed")
+                    .register(registry);
+        }
+        expiry(
+                registry,
+                "root_cert",
+                "root certificate that ends first",
+                clock,
+                () -> identities.signsWith().get().roots());
+        expiry(
+                registry,
+                "cert_chain",
+                "signing certificate, or one above it,",
+                clock,
+                () -> identities.signsWith().get().chain());
+    }
+
+    private static void gauge(MeterRegistry registry, String name, String what, Supplier<Number> value) {
+        Gauge.builder(CITADEL + name, value).description(what).register(registry);
+    }
+
+    private static void expiry(
+            MeterRegistry registry, String name, String what, Clock clock, Supplier<List<X509Certificate>> of) {
+        Supplier<Instant> first = () -> of.get().stream()
+                .map(certificate -> certificate.getNotAfter().toInstant())
+                .min(Comparator.naturalOrder())
+                .orElse(Instant.EPOCH);
+        gauge(
+                registry,
+                name + "_expiry_timestamp",
+                "When the " + what + " ends, in seconds since 1970",
+                () -> first.get().getEpochSecond());
+        gauge(
+                registry,
+                name + "_expiry_seconds",
+                "Seconds until the " + what + " ends; below zero: since it did",
+                () -> Duration.between(clock.instant(), first.get()).toSeconds());
     }
 
     private static double count(Pilot pilot, Finding.Severity severity) {

@@ -1,6 +1,7 @@
 package dev.mesh.pilot.ca;
 
 import dev.mesh.api.identity.SpiffeId;
+import dev.mesh.api.proto.istio.auth.IstioCertificateServiceGrpc;
 import dev.mesh.pilot.model.Caller;
 import dev.mesh.pilot.serve.Callers;
 import io.grpc.Context;
@@ -18,6 +19,7 @@ import java.security.cert.X509Certificate;
 import java.time.Clock;
 import java.util.Date;
 import java.util.List;
+import java.util.function.Consumer;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import javax.net.ssl.SSLSession;
 import org.jspecify.annotations.Nullable;
@@ -36,11 +38,14 @@ public final class Authentication implements ServerInterceptor {
     private final TokenReviewer tokens;
     private final String trustDomain;
     private final Clock clock;
+    private final IssuanceCounts counts;
 
-    public Authentication(TokenReviewer tokens, String trustDomain, Clock clock) {
+    /// @param counts told of each request for a certificate that is refused here
+    public Authentication(TokenReviewer tokens, String trustDomain, Clock clock, IssuanceCounts counts) {
         this.tokens = tokens;
         this.trustDomain = trustDomain;
         this.clock = clock;
+        this.counts = counts;
     }
 
     @Override
@@ -52,10 +57,33 @@ public final class Authentication implements ServerInterceptor {
                 caller = byToken(headers.get(AUTHORIZATION));
             }
             return Contexts.interceptCall(Context.current().withValue(Callers.CALLER, caller), call, headers, next);
+        } catch (Unidentified e) {
+            count(call, IssuanceCounts::unidentified);
+            return refuse(call, Status.UNAUTHENTICATED.withDescription(e.getMessage()));
         } catch (TokenReviewer.Invalid e) {
+            count(call, IssuanceCounts::unauthenticated);
             return refuse(call, Status.UNAUTHENTICATED.withDescription(e.getMessage()));
         } catch (TokenReviewer.Unavailable e) {
+            count(call, IssuanceCounts::unauthenticated);
             return refuse(call, Status.UNAVAILABLE.withDescription(e.getMessage()));
+        }
+    }
+
+    private void count(ServerCall<?, ?> call, Consumer<IssuanceCounts> what) {
+        if (call.getMethodDescriptor()
+                .getFullMethodName()
+                .equals(IstioCertificateServiceGrpc.getCreateCertificateMethod().getFullMethodName())) {
+            counts.request();
+            what.accept(counts);
+        }
+    }
+
+    // The certificate is one of ours, and names nobody.
+    private static final class Unidentified extends Exception {
+        private static final long serialVersionUID = 1;
+
+        Unidentified(String sentence) {
+            super(sentence, null, false, false);
         }
     }
 
@@ -68,7 +96,7 @@ public final class Authentication implements ServerInterceptor {
         return new ServerCall.Listener<>() {};
     }
 
-    private @Nullable Caller byCertificate(@Nullable SSLSession session) throws TokenReviewer.Invalid {
+    private @Nullable Caller byCertificate(@Nullable SSLSession session) throws TokenReviewer.Invalid, Unidentified {
         if (session == null) {
             return null;
         }
@@ -96,7 +124,7 @@ public final class Authentication implements ServerInterceptor {
     }
 
     // One URI and no more: X.509-SVID, section 2.
-    private static SpiffeId identity(X509Certificate certificate) throws TokenReviewer.Invalid {
+    private static SpiffeId identity(X509Certificate certificate) throws Unidentified {
         try {
             var names = certificate.getSubjectAlternativeNames();
             List<String> uris = names == null
@@ -106,12 +134,12 @@ public final class Authentication implements ServerInterceptor {
                             .map(name -> String.valueOf(name.getLast()))
                             .toList();
             if (uris.size() != 1) {
-                throw new TokenReviewer.Invalid(
+                throw new Unidentified(
                         "the certificate has " + uris.size() + " URI names (expected: one, its SPIFFE ID)");
             }
             return SpiffeId.parse(uris.getFirst());
         } catch (CertificateParsingException | IllegalArgumentException e) {
-            throw new TokenReviewer.Invalid("the certificate names no identity: " + e.getMessage());
+            throw new Unidentified("the certificate names no identity: " + e.getMessage());
         }
     }
 

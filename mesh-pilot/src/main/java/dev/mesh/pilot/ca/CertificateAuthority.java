@@ -37,6 +37,7 @@ import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
 import org.bouncycastle.operator.jcajce.JcaContentVerifierProviderBuilder;
 import org.bouncycastle.pkcs.PKCSException;
 import org.bouncycastle.pkcs.jcajce.JcaPKCS10CertificationRequest;
+import org.jspecify.annotations.Nullable;
 
 /// Signs certificates with what a [RootStore] holds at the moment. What a request says of itself but its key is not
 /// believed: the name in the certificate is the identity that the caller has proven (Istio, `security/pkg/server/ca`).
@@ -69,8 +70,21 @@ public final class CertificateAuthority {
     public static final class Refused extends Exception {
         private static final long serialVersionUID = 1;
 
+        private final IssuanceCounts.@Nullable SigningError error;
+
+        // The request is none.
         Refused(String sentence) {
+            this(null, sentence);
+        }
+
+        Refused(IssuanceCounts.@Nullable SigningError error, String sentence) {
             super(sentence, null, false, false);
+            this.error = error;
+        }
+
+        /// Null if the request could not be read.
+        IssuanceCounts.@Nullable SigningError error() {
+            return error;
         }
     }
 
@@ -96,8 +110,10 @@ public final class CertificateAuthority {
     public Signed sign(String request, SpiffeId identity, Duration life) throws Refused {
         PublicKey key = key(request);
         if (life.isNegative() || life.compareTo(LONGEST_LIFE) > 0) {
-            throw new Refused("validity_duration: " + life.toSeconds() + " s (expected: 0-" + LONGEST_LIFE.toSeconds()
-                    + ", 0 for " + USUAL_LIFE.toHours() + " hours)");
+            throw new Refused(
+                    IssuanceCounts.SigningError.TTL_ERROR,
+                    "validity_duration: " + life.toSeconds() + " s (expected: 0-" + LONGEST_LIFE.toSeconds()
+                            + ", 0 for " + USUAL_LIFE.toHours() + " hours)");
         }
         return certify(
                 key,
@@ -122,7 +138,9 @@ public final class CertificateAuthority {
         SigningMaterial with = material.get();
         Instant now = clock.instant();
         if (with.isOutOfTime(now)) {
-            throw new Refused("the mesh's signing certificate is not valid now: " + with);
+            throw new Refused(
+                    IssuanceCounts.SigningError.CA_NOT_READY,
+                    "the mesh's signing certificate is not valid now: " + with);
         }
         Instant signerEnds = with.signer().getNotAfter().toInstant();
         Instant end = now.plus(life);
@@ -183,7 +201,8 @@ public final class CertificateAuthority {
             PublicKey key = new JcaPKCS10CertificationRequest(parsed).getPublicKey();
             checkStrength(key);
             if (!parsed.isSignatureValid(new JcaContentVerifierProviderBuilder().build(key))) {
-                throw new Refused("csr: its signature is not the one of its key");
+                throw new Refused(
+                        IssuanceCounts.SigningError.CSR_ERROR, "csr: its signature is not the one of its key");
             }
             return key;
         } catch (IllegalArgumentException e) {
@@ -199,16 +218,22 @@ public final class CertificateAuthority {
                 int bits = rsa.getModulus().bitLength();
                 if (bits < LEAST_RSA || bits > MOST_RSA) {
                     throw new Refused(
+                            IssuanceCounts.SigningError.CSR_ERROR,
                             "csr: RSA key of " + bits + " bits (expected: " + LEAST_RSA + "-" + MOST_RSA + ")");
                 }
             }
             case ECPublicKey ec -> {
                 int bits = ec.getParams().getCurve().getField().getFieldSize();
                 if (bits < 256) {
-                    throw new Refused("csr: elliptic curve key of " + bits + " bits (expected: P-256, P-384 or P-521)");
+                    throw new Refused(
+                            IssuanceCounts.SigningError.CSR_ERROR,
+                            "csr: elliptic curve key of " + bits + " bits (expected: P-256, P-384 or P-521)");
                 }
             }
-            default -> throw new Refused("csr: key of kind " + key.getAlgorithm() + " (expected: EC or RSA)");
+            default ->
+                throw new Refused(
+                        IssuanceCounts.SigningError.CSR_ERROR,
+                        "csr: key of kind " + key.getAlgorithm() + " (expected: EC or RSA)");
         }
     }
 

@@ -10,7 +10,6 @@ import io.grpc.stub.StreamObserver;
 import java.time.Duration;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -23,34 +22,20 @@ public final class CertificateService extends IstioCertificateServiceGrpc.IstioC
     private final CertificateAuthority authority;
     private final Semaphore signing =
             new Semaphore(Math.max(1, Runtime.getRuntime().availableProcessors()), true);
-    private final AtomicLong requests = new AtomicLong();
-    private final AtomicLong issued = new AtomicLong();
-    private final AtomicLong refused = new AtomicLong();
+    private final IssuanceCounts counts;
 
-    public CertificateService(CertificateAuthority authority) {
+    /// @param counts told what becomes of each request that comes here; who is refused before, [Authentication] tells
+    public CertificateService(CertificateAuthority authority, IssuanceCounts counts) {
         this.authority = authority;
-    }
-
-    /// Requests so far (Istio: `citadel_server_csr_count`).
-    public long requests() {
-        return requests.get();
-    }
-
-    /// Certificates signed so far (Istio: `citadel_server_success_cert_issuance_count`).
-    public long issued() {
-        return issued.get();
-    }
-
-    /// Requests refused so far (Istio: `citadel_server_csr_parsing_err_count`).
-    public long refused() {
-        return refused.get();
+        this.counts = counts;
     }
 
     @Override
     public void createCertificate(IstioCertificateRequest request, StreamObserver<IstioCertificateResponse> out) {
-        requests.incrementAndGet();
+        counts.request();
         Caller caller = Callers.current();
         if (caller == null) {
+            counts.unauthenticated();
             out.onError(Status.UNAUTHENTICATED
                     .withDescription("who calls has proven no identity")
                     .asRuntimeException());
@@ -58,6 +43,7 @@ public final class CertificateService extends IstioCertificateServiceGrpc.IstioC
         }
         try {
             if (!signing.tryAcquire(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
+                counts.unsigned(IssuanceCounts.SigningError.OVERLOADED);
                 out.onError(Status.RESOURCE_EXHAUSTED
                         .withDescription("too many certificates are asked for at once; try again")
                         .asRuntimeException());
@@ -74,14 +60,18 @@ public final class CertificateService extends IstioCertificateServiceGrpc.IstioC
             signed = authority.sign(
                     request.getCsr(), caller.identity(), Duration.ofSeconds(bounded(request.getValidityDuration())));
         } catch (CertificateAuthority.Refused e) {
-            refused.incrementAndGet();
+            if (e.error() == null) {
+                counts.malformed();
+            } else {
+                counts.unsigned(e.error());
+            }
             LOGGER.atWarn().addKeyValue("identity", caller.identity()).log("no certificate: {}", e.getMessage());
             out.onError(Status.INVALID_ARGUMENT.withDescription(e.getMessage()).asRuntimeException());
             return;
         } finally {
             signing.release();
         }
-        issued.incrementAndGet();
+        counts.issued();
         LOGGER.atInfo()
                 .addKeyValue("identity", caller.identity())
                 .addKeyValue("until", signed.chain().getFirst().getNotAfter().toInstant())

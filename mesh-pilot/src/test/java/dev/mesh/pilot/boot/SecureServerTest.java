@@ -14,6 +14,7 @@ import dev.mesh.api.read.ObjectReader;
 import dev.mesh.pilot.ca.Authentication;
 import dev.mesh.pilot.ca.CertificateAuthority;
 import dev.mesh.pilot.ca.CertificateService;
+import dev.mesh.pilot.ca.IssuanceCounts;
 import dev.mesh.pilot.ca.LiveCertificate;
 import dev.mesh.pilot.ca.MeshTrust;
 import dev.mesh.pilot.ca.Requests;
@@ -84,6 +85,7 @@ class SecureServerTest {
             CertificateAuthority.selfSigned("cluster.local", Clock.systemUTC(), "the test's root");
     private final ExecutorService executor = Executors.newVirtualThreadPerTaskExecutor();
     private final List<ManagedChannel> channels = new ArrayList<>();
+    private final IssuanceCounts counts = new IssuanceCounts();
     private ProxySessions sessions;
     private SecureServer server;
     private volatile Instant now = Instant.now();
@@ -134,11 +136,11 @@ class SecureServerTest {
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
                 new LiveCertificate(authority, List.of(NAME), Clock.systemUTC()),
                 new MeshTrust(root::roots),
-                new Authentication(SecureServerTest::review, "cluster.local", clock),
+                new Authentication(SecureServerTest::review, "cluster.local", clock, counts),
                 executor,
                 longest,
                 List.of(
-                        new CertificateService(authority),
+                        new CertificateService(authority, counts),
                         new AdsService(new ConfigGenerators(), () -> context, executor),
                         sessions));
     }
@@ -378,6 +380,36 @@ class SecureServerTest {
         assertThat(stream(channel, null, node("shop")))
                 .extracting(Status::getCode)
                 .isEqualTo(Status.Code.UNAUTHENTICATED);
+    }
+
+    @Test
+    void whatBecomesOfEachRequestIsCounted() throws Exception {
+        ManagedChannel channel = channel(root.roots(), null, List.of());
+        KeyPair key = Requests.elliptic("secp256r1");
+        sign(channel, "shop/reviews", key);
+        status(channel, null);
+        status(channel, "outage");
+        stream(channel, "made-up", node("shop"));
+        ask(channel, "no request", 0);
+        ask(channel, Requests.pem(key, "spiffe://a/ns/b/sa/c"), CertificateAuthority.LONGEST_LIFE.toSeconds() + 1);
+
+        assertThat(counts.requestsSoFar()).isEqualTo(5);
+        assertThat(counts.issuedSoFar()).isEqualTo(1);
+        assertThat(counts.unauthenticatedSoFar()).as("not those of other calls").isEqualTo(2);
+        assertThat(counts.malformedSoFar()).isEqualTo(1);
+        assertThat(counts.unsignedSoFar(IssuanceCounts.SigningError.TTL_ERROR)).isEqualTo(1);
+        assertThat(counts.unidentifiedSoFar()).isZero();
+    }
+
+    private static void ask(ManagedChannel channel, String request, long seconds) {
+        assertThatExceptionOfType(StatusRuntimeException.class)
+                .isThrownBy(() -> IstioCertificateServiceGrpc.newBlockingStub(channel)
+                        .withDeadlineAfter(30, TimeUnit.SECONDS)
+                        .withCallCredentials(token("shop/reviews"))
+                        .createCertificate(IstioCertificateRequest.newBuilder()
+                                .setCsr(request)
+                                .setValidityDuration(seconds)
+                                .build()));
     }
 
     @Test
