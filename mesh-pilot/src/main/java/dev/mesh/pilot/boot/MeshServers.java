@@ -92,7 +92,7 @@ final class MeshServers implements AutoCloseable {
         SecureServer server = opened(new SecureServer(
                 new InetSocketAddress(securePort),
                 certificate,
-                new MeshTrust(roots::trusted),
+                new MeshTrust(() -> roots.material().roots()),
                 new Authentication(
                         new JudgedTokens(new KubernetesTokens(client, trustDomain), clock), trustDomain, clock, counts),
                 pilot.executor(),

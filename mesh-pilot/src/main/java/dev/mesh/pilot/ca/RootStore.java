@@ -11,11 +11,15 @@ import java.net.HttpURLConnection;
 import java.nio.charset.StandardCharsets;
 import java.security.cert.X509Certificate;
 import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.Base64;
-import java.util.LinkedHashSet;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
@@ -28,7 +32,9 @@ import org.slf4j.LoggerFactory;
 /// operator has plugged in, else `istio-ca-secret`, which the first pilot makes. Both are followed while the pilot
 /// runs.
 ///
-/// Every replica may make or renew it: the API server takes the first, the others read that one.
+/// Every replica may make or renew it: the API server takes the first, the others read that one. A new root follows the
+/// old one in the steps of [RootRotation]; roots that sign no more are kept in the Secret `mesh-ca-retired-roots`, so
+/// that a pilot that starts later trusts and distributes them too.
 public final class RootStore implements AutoCloseable {
     private static final Logger LOGGER = LoggerFactory.getLogger(RootStore.class);
     private static final String PLUGGED_IN = "cacerts";
@@ -38,6 +44,9 @@ public final class RootStore implements AutoCloseable {
     private static final String KEY = "ca-key.pem";
     private static final String CHAIN = "cert-chain.pem";
     private static final String ROOT = "root-cert.pem";
+    private static final String RETIRED = "mesh-ca-retired-roots";
+    private static final String RETIRED_PEM = ".pem";
+    private static final String RETIRED_UNTIL = ".until";
     private static final int LOOK_SECONDS = 3600;
 
     private final KubernetesClient client;
@@ -48,9 +57,9 @@ public final class RootStore implements AutoCloseable {
     private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().name("root-store").daemon(true).factory());
     private final List<SharedIndexInformer<Secret>> followed = new ArrayList<>();
+    private final RootRotation rotation = new RootRotation();
     private volatile @Nullable SigningMaterial material;
-    // What was trusted since this pilot runs: certificates of an earlier root are good until they end.
-    private volatile List<X509Certificate> trusted = List.of();
+    private String trouble = "";
 
     /// @param trustDomain named in a root that is made here
     /// @param onChange called after the material changed, on the store's thread
@@ -68,7 +77,7 @@ public final class RootStore implements AutoCloseable {
     public void open() throws IOException {
         try {
             take(load());
-            for (String name : List.of(PLUGGED_IN, SELF_SIGNED)) {
+            for (String name : List.of(PLUGGED_IN, SELF_SIGNED, RETIRED)) {
                 followed.add(
                         client.secrets().inNamespace(namespace).withName(name).inform(new Changed<>(this::look)));
             }
@@ -85,7 +94,7 @@ public final class RootStore implements AutoCloseable {
         thread.scheduleWithFixedDelay(this::refresh, LOOK_SECONDS, LOOK_SECONDS, TimeUnit.SECONDS);
     }
 
-    /// What is signed with now.
+    /// What is signed with now; its roots are all that the mesh trusts.
     ///
     /// @throws IllegalStateException before [#open]
     public SigningMaterial material() {
@@ -94,11 +103,6 @@ public final class RootStore implements AutoCloseable {
             throw new IllegalStateException("the signing key has not been read yet");
         }
         return now;
-    }
-
-    /// Roots that a peer's certificate may lead to: those of now, and those since this pilot runs.
-    public List<X509Certificate> trusted() {
-        return trusted;
     }
 
     private SigningMaterial load() {
@@ -197,19 +201,98 @@ public final class RootStore implements AutoCloseable {
         }
     }
 
-    private void take(SigningMaterial next) {
+    private void take(SigningMaterial read) {
+        Instant now = clock.instant();
+        Map<X509Certificate, Instant> elsewhere = retired();
+        rotation.take(read, elsewhere, now);
         SigningMaterial before = material;
-        var all = new LinkedHashSet<>(next.roots());
-        all.addAll(trusted);
-        all.removeIf(root -> root.getNotAfter().toInstant().isBefore(clock.instant()));
-        all.addAll(next.roots());
-        trusted = List.copyOf(all);
+        SigningMaterial next = rotation.current();
         material = next;
+        if (!elsewhere.keySet().containsAll(rotation.retired().keySet())) {
+            keep(rotation.retired());
+        }
         if (before == null
                 || !before.chain().equals(next.chain())
                 || !before.roots().equals(next.roots())) {
-            LOGGER.atInfo().log("certificates are signed with {}", next);
+            LOGGER.atInfo().addKeyValue("roots", next.roots().size()).log("certificates are signed with {}", next);
             onChange.run();
+        }
+        Instant step = rotation.nextStep();
+        if (step != null && !thread.isShutdown()) {
+            thread.schedule(this::refresh, Duration.between(now, step).toMillis() + 1, TimeUnit.MILLISECONDS);
+        }
+    }
+
+    // What some replica has kept; what cannot be read of it is as if it were not there.
+    private Map<X509Certificate, Instant> retired() {
+        var found = new HashMap<X509Certificate, Instant>();
+        Secret secret;
+        try {
+            secret = secret(RETIRED);
+        } catch (KubernetesClientException e) {
+            tell(RETIRED + " cannot be read: " + why(e));
+            return found;
+        }
+        if (secret == null || secret.getData() == null) {
+            return found;
+        }
+        for (String key : secret.getData().keySet()) {
+            if (key.endsWith(RETIRED_PEM)) {
+                String name = key.substring(0, key.length() - RETIRED_PEM.length());
+                try {
+                    found.put(
+                            Pems.certificates(text(secret, key), RETIRED + " " + key)
+                                    .getFirst(),
+                            Instant.parse(text(secret, name + RETIRED_UNTIL).strip()));
+                } catch (IllegalArgumentException | DateTimeParseException e) {
+                    tell("Secret " + namespace + "/" + RETIRED + ": " + key + " is passed over: " + e.getMessage());
+                }
+            }
+        }
+        return found;
+    }
+
+    private void keep(Map<X509Certificate, Instant> roots) {
+        var data = new TreeMap<String, String>();
+        roots.forEach((root, until) -> {
+            String name = Pems.fingerprint(root);
+            data.put(name + RETIRED_PEM, encoded(Pems.text((Object) root)));
+            data.put(name + RETIRED_UNTIL, encoded(until.toString()));
+        });
+        try {
+            Secret found = secret(RETIRED);
+            if (found == null) {
+                client.resource(new SecretBuilder()
+                                .withNewMetadata()
+                                .withName(RETIRED)
+                                .withNamespace(namespace)
+                                .endMetadata()
+                                .withData(data)
+                                .build())
+                        .create();
+            } else {
+                client.resource(new SecretBuilder(found).withData(data).build()).update();
+            }
+        } catch (KubernetesClientException e) {
+            // Of two replicas the watch tells the second what the first has written; it writes what is missing then.
+            if (e.getCode() != HttpURLConnection.HTTP_CONFLICT) {
+                tell("the roots that sign no more cannot be kept in " + RETIRED + ", so a pilot that starts later does"
+                        + " not trust them: " + why(e));
+            }
+        }
+    }
+
+    private String why(KubernetesClientException e) {
+        return e.getCode() == HttpURLConnection.HTTP_FORBIDDEN
+                ? "the pilot's service account may not get, list, watch, create and update this secret in " + namespace
+                        + " (look at its Role)"
+                : String.valueOf(e.getMessage());
+    }
+
+    private void tell(String what) {
+        if (!what.equals(trouble)) {
+            trouble = what;
+            LOGGER.atError().log("{}", what);
         }
     }
 

@@ -72,6 +72,12 @@ public record SigningMaterial(List<X509Certificate> chain, PrivateKey key, List<
         return new SigningMaterial(path, secret, trusted, origin);
     }
 
+    /// Those of the roots that the chain leads to.
+    List<X509Certificate> anchors() {
+        X509Certificate last = chain.getLast();
+        return roots.stream().filter(root -> isSignedBy(last, root)).toList();
+    }
+
     /// Whether it has ended, or not begun.
     public boolean isOutOfTime(Instant now) {
         return now.isAfter(signer().getNotAfter().toInstant())

@@ -1,0 +1,121 @@
+package dev.mesh.pilot.ca;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.security.cert.X509Certificate;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class RootRotationTest {
+    private static final Instant START = Instant.parse("2026-05-01T12:00:00Z");
+
+    private static SigningMaterial root(String name) {
+        return CertificateAuthority.selfSigned(name, Clock.fixed(START, ZoneOffset.UTC), name);
+    }
+
+    private final SigningMaterial old = root("old");
+    private final SigningMaterial young = root("young");
+    private final RootRotation rotation = new RootRotation();
+
+    private void take(SigningMaterial read, Instant when) {
+        rotation.take(read, Map.of(), when);
+    }
+
+    private X509Certificate signer() {
+        return rotation.current().signer();
+    }
+
+    @Test
+    void aNewRootIsDistributedBeforeItSignsAndTheOldOneIsTrustedAfter() {
+        take(old, START);
+        assertThat(rotation.current().roots()).containsExactly(old.signer());
+        assertThat(rotation.nextStep()).isNull();
+
+        take(young, START.plusSeconds(100));
+        assertThat(signer()).as("signs meanwhile").isEqualTo(old.signer());
+        assertThat(rotation.current().roots()).containsExactly(young.signer(), old.signer());
+        Instant step = START.plusSeconds(100).plus(RootRotation.PROPAGATION);
+        assertThat(rotation.nextStep()).isEqualTo(step);
+        take(young, step.minusMillis(1));
+        assertThat(signer()).isEqualTo(old.signer());
+
+        take(young, step);
+        assertThat(signer()).isEqualTo(young.signer());
+        assertThat(rotation.current().roots()).containsExactly(young.signer(), old.signer());
+        assertThat(rotation.nextStep()).isNull();
+        Instant end = step.plus(RootRotation.RETENTION);
+        assertThat(rotation.retired()).containsExactly(Map.entry(old.signer(), end));
+
+        take(young, end.minusMillis(1));
+        assertThat(rotation.current().roots()).contains(old.signer());
+        take(young, end);
+        assertThat(rotation.current().roots()).containsExactly(young.signer());
+    }
+
+    @Test
+    void aPilotThatStartsLaterTrustsWhatOthersHaveRetired() {
+        rotation.take(young, Map.of(old.signer(), START.plusSeconds(10)), START);
+
+        assertThat(signer()).isEqualTo(young.signer());
+        assertThat(rotation.current().roots()).containsExactly(young.signer(), old.signer());
+        take(young, START.plusSeconds(10));
+        assertThat(rotation.current().roots()).containsExactly(young.signer());
+    }
+
+    @Test
+    void whoGoesTheStepsByHandIsNotMadeToWaitTwice() throws Exception {
+        take(old, START);
+        var both = new SigningMaterial(
+                old.chain(), old.key(), java.util.List.of(old.signer(), young.signer()), "cacerts, both roots");
+        take(both, START.plusSeconds(1));
+        assertThat(rotation.current().roots()).containsExactly(old.signer(), young.signer());
+
+        take(young, START.plusSeconds(1).plus(RootRotation.PROPAGATION));
+        assertThat(signer()).isEqualTo(young.signer());
+    }
+
+    @Test
+    void aNewIntermediateBelowTheSameRootSignsAtOnceAndSoDoesARenewedRoot() throws Exception {
+        take(old, START);
+        SigningMaterial intermediate = Intermediates.under(old, Requests.elliptic("secp256r1"), START);
+        take(intermediate, START.plusSeconds(1));
+        assertThat(signer()).isEqualTo(intermediate.signer());
+        assertThat(rotation.retired()).isEmpty();
+
+        SigningMaterial renewed =
+                CertificateAuthority.renewed(old, Clock.fixed(START.plus(Duration.ofDays(3000)), ZoneOffset.UTC));
+        take(renewed, START.plusSeconds(2));
+        assertThat(signer()).isEqualTo(renewed.signer());
+        assertThat(rotation.current().roots()).containsExactly(renewed.signer(), old.signer());
+    }
+
+    @Test
+    void whoTakesANewRootBackKeepsTheOldOneSigning() {
+        take(old, START);
+        take(young, START.plusSeconds(1));
+        take(old, START.plusSeconds(2));
+        take(old, START.plus(Duration.ofDays(1)));
+
+        assertThat(signer()).isEqualTo(old.signer());
+        assertThat(rotation.nextStep()).isNull();
+        assertThat(rotation.current().roots())
+                .as("another replica may have signed with it")
+                .containsExactly(old.signer(), young.signer());
+    }
+
+    @Test
+    void aRootThatHasEndedSignsNoLonger() {
+        take(old, START);
+        Instant after = old.signer().getNotAfter().toInstant().plusSeconds(1);
+        SigningMaterial next = CertificateAuthority.selfSigned("next", Clock.fixed(after, ZoneOffset.UTC), "next");
+
+        take(next, after);
+
+        assertThat(signer()).as("there is nothing better").isEqualTo(next.signer());
+        assertThat(rotation.current().roots()).containsExactly(next.signer());
+    }
+}
