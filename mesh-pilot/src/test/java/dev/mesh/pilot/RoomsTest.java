@@ -20,6 +20,7 @@ class RoomsTest {
             "registry",
             "folder",
             "kube",
+            "status",
             "push",
             "generate",
             "render",
@@ -83,7 +84,7 @@ class RoomsTest {
     @Test
     void theKubernetesClientIsForThoseWhoSpeakToTheApiServer() {
         noClasses()
-                .that(not(resideInAnyPackage(rooms(List.of("kubeconfig", "kube", "ca", "webhook", "boot")))))
+                .that(not(resideInAnyPackage(rooms(List.of("kubeconfig", "kube", "status", "ca", "webhook", "boot")))))
                 .should()
                 .dependOnClassesThat(resideInAPackage("io.fabric8.."))
                 .check(CLASSES);

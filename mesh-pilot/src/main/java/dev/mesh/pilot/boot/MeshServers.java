@@ -1,5 +1,6 @@
 package dev.mesh.pilot.boot;
 
+import dev.mesh.api.finding.Finding;
 import dev.mesh.pilot.ca.Authentication;
 import dev.mesh.pilot.ca.CertificateAuthority;
 import dev.mesh.pilot.ca.CertificateService;
@@ -13,7 +14,10 @@ import dev.mesh.pilot.ca.RootDistribution;
 import dev.mesh.pilot.ca.RootStore;
 import dev.mesh.pilot.ca.SigningMaterial;
 import dev.mesh.pilot.kube.KubeOptions;
+import dev.mesh.pilot.kube.KubeSource;
+import dev.mesh.pilot.kube.Standing;
 import dev.mesh.pilot.kubeconfig.KubernetesClients;
+import dev.mesh.pilot.status.StatusWriter;
 import dev.mesh.pilot.webhook.CaBundles;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
@@ -24,8 +28,10 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Deque;
 import java.util.List;
+import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -132,11 +138,49 @@ final class MeshServers implements AutoCloseable {
         if (roots.material() != first) {
             changes.forEach(Runnable::run); // it changed before there was anybody to tell
         }
+        if (pilot.source() instanceof KubeSource source) {
+            var status = opened(new StatusWriter(
+                    client,
+                    cluster.namespace(),
+                    cluster.revision(),
+                    replica(),
+                    sight(pilot, source),
+                    pilot.troubleBook(),
+                    clock));
+            source.onSeen(status::changed);
+            pilot.onSnapshot(status::changed);
+            status.start();
+        }
         LOGGER.atInfo()
                 .addKeyValue("secure", server.port())
                 .addKeyValue("webhooks", hooks.port())
                 .addKeyValue("trustDomain", trustDomain)
                 .log("the mesh is served");
+    }
+
+    // Of this very process, for a pod may come back under its name.
+    private static String replica() {
+        String pod = System.getenv("POD_NAME");
+        return (pod == null || pod.isEmpty() ? "mesh-pilot" : pod) + "_" + UUID.randomUUID();
+    }
+
+    private static StatusWriter.Sight sight(Pilot pilot, KubeSource source) {
+        return new StatusWriter.Sight() {
+            @Override
+            public boolean isComplete() {
+                return source.waitsFor().isEmpty();
+            }
+
+            @Override
+            public Collection<Standing> standing() {
+                return source.standing();
+            }
+
+            @Override
+            public List<Finding> findings() {
+                return pilot.objectFindings();
+            }
+        };
     }
 
     private static void renew(LiveCertificate certificate) {

@@ -13,6 +13,7 @@ import dev.mesh.pilot.push.Snapshots;
 import dev.mesh.pilot.registry.Registry;
 import dev.mesh.pilot.registry.Source;
 import dev.mesh.pilot.registry.SourceIndex;
+import dev.mesh.pilot.registry.Troubles;
 import dev.mesh.pilot.serve.AdsService;
 import dev.mesh.pilot.serve.PushObserver;
 import dev.mesh.pilot.serve.SecretAccess;
@@ -60,11 +61,13 @@ public final class Pilot implements AutoCloseable {
     private final ProxySessions sessions = new ProxySessions(this::newest);
     private final Source source;
     private final Server server;
+    private final Troubles troubles = new Troubles();
     private final Set<Finding> known = new HashSet<>();
     private volatile @Nullable PushContext newest;
     private volatile boolean read; // all that there was at the start
     private volatile boolean serving;
     private volatile Runnable discovery = () -> {};
+    private volatile Runnable snapshotMade = () -> {};
     private volatile AutoCloseable further = () -> {};
     private final CompletableFuture<Identities> identities = new CompletableFuture<>();
     private volatile List<Finding> unsettled = List.of();
@@ -163,6 +166,15 @@ public final class Pilot implements AutoCloseable {
 
     /// All remarks: on objects by themselves, as they stand together, and on what connected clients do not honour.
     List<Finding> findings() {
+        var all = objectFindings();
+        ads.connected().stream()
+                .flatMap(connected -> connected.view().findings().stream())
+                .forEach(all::add);
+        return all.stream().distinct().toList(); // many clients are given the same
+    }
+
+    /// Remarks on objects by themselves, and as they stand together: what is so whoever is connected.
+    List<Finding> objectFindings() {
         var all = new ArrayList<>(registry.findings());
         all.addAll(registry.duplicates());
         all.addAll(unsettled);
@@ -170,10 +182,29 @@ public final class Pilot implements AutoCloseable {
         if (context != null) {
             all.addAll(context.findings());
         }
-        ads.connected().stream()
-                .flatMap(connected -> connected.view().findings().stream())
-                .forEach(all::add);
-        return all.stream().distinct().toList(); // many clients are given the same
+        return all;
+    }
+
+    /// What the pilot cannot do now, and what to do about it, a sentence each.
+    List<String> troubles() {
+        var all = new ArrayList<>(source.troubles());
+        all.addAll(troubles.all());
+        return all;
+    }
+
+    /// Where whoever works for the pilot says what he cannot do.
+    Troubles troubleBook() {
+        return troubles;
+    }
+
+    /// Where configuration comes from.
+    Source source() {
+        return source;
+    }
+
+    /// @param to told after a snapshot was made; must not block
+    void onSnapshot(Runnable to) {
+        snapshotMade = to;
     }
 
     /// Whether the mesh discovers a namespace of these labels; none before the first snapshot.
@@ -248,6 +279,7 @@ public final class Pilot implements AutoCloseable {
             across.addAll(unsettled);
             report(across);
             ads.push(request);
+            snapshotMade.run();
         } catch (RuntimeException e) {
             LOGGER.atError().setCause(e).log("no snapshot could be made; the last one stays");
         }

@@ -314,8 +314,11 @@ final class ViewBuilder {
             withoutSecret(
                     by,
                     name,
-                    "is not for this proxy: it may have those of "
-                            + (own.isEmpty() ? "no namespace" : "namespace " + own + " alone"));
+                    own.isEmpty()
+                            ? "is not given to this proxy, which has not proven an identity that may list the Secrets"
+                                    + " of its namespace"
+                            : "is not given to this proxy, which may have Secrets of its own namespace " + own
+                                    + " alone");
         }
         return may;
     }

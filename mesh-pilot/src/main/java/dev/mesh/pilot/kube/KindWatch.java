@@ -15,6 +15,7 @@ import io.fabric8.kubernetes.client.dsl.base.ResourceDefinitionContext;
 import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
 import java.util.Set;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -43,11 +44,11 @@ final class KindWatch implements AutoCloseable {
             String version,
             Supplier<Set<String>> revisions,
             Registry registry,
-            Runnable onChange,
+            Changes changes,
             Runnable onSync,
             NamedSecrets secrets) {
         this.kind = kind;
-        store = new RegistryStore(kind, version, revisions, registry, onChange, secrets);
+        store = new RegistryStore(kind, version, revisions, registry, changes, secrets);
         var context = new ResourceDefinitionContext.Builder()
                 .withGroup(kind.group())
                 .withVersion(version)
@@ -155,6 +156,16 @@ final class KindWatch implements AutoCloseable {
             LOGGER.atInfo().log("{} can be read again", resource());
             trouble = "";
         }
+    }
+
+    /// The objects of a kind of the mesh that are the pilot's to read.
+    Stream<Standing> standing() {
+        return store.standing();
+    }
+
+    /// What keeps it from following the kind now, as a sentence; empty if nothing does.
+    String trouble() {
+        return trouble.isEmpty() ? "" : "cannot watch " + resource() + ": " + trouble;
     }
 
     private String resource() {

@@ -15,6 +15,8 @@ final class KubeObjects {
     /// Names the pilot that reads an object (Istio's revisions).
     static final String REVISION = "istio.io/rev";
 
+    static final String STATUS = "status";
+
     private static final String LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
 
     private KubeObjects() {}
@@ -38,7 +40,7 @@ final class KubeObjects {
         }
         tree.put("metadata", metadata);
         if (isMesh(kind)) {
-            tree.remove("status");
+            tree.remove(STATUS);
         }
         return tree;
     }
@@ -64,6 +66,15 @@ final class KubeObjects {
     static @Nullable String revision(GenericKubernetesResource object) {
         Map<String, String> labels = object.getMetadata().getLabels();
         return labels == null ? null : labels.get(REVISION);
+    }
+
+    /// What stands in its status; empty: nothing.
+    static Map<String, Object> status(GenericKubernetesResource object) {
+        var status = new LinkedHashMap<String, Object>();
+        if (object.getAdditionalProperties().get(STATUS) instanceof Map<?, ?> found) {
+            found.forEach((name, value) -> status.put(String.valueOf(name), value));
+        }
+        return status;
     }
 
     /// Name of the kind in paths of the API, such as `virtualservices`.

@@ -20,6 +20,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,24 +36,46 @@ public final class KubeSource implements Source {
     private final NamedSecrets secrets;
     private final RevisionTags tags;
     private final Registry registry;
-    private final Runnable onChange;
+    private final Changes changes;
     private final Map<Kinds.Kind, KindWatch> watches = new LinkedHashMap<>();
     private final Object lock = new Object();
     // For whoever asks while the API server lets a look wait.
     private volatile List<KindWatch> watching = List.of();
+    private volatile Runnable onSeen = () -> {};
     private volatile String unreachable = "the API server";
-    private boolean told;
+    private volatile boolean told;
     private boolean closed;
 
     /// @param onChange called after objects changed, on any thread
     /// @throws IOException if the kubeconfig cannot be used, or there is none and this is no pod
     public KubeSource(KubeOptions options, Registry registry, Runnable onChange) throws IOException {
         this.registry = registry;
-        this.onChange = onChange;
+        changes = new Changes() {
+            @Override
+            public void changed() {
+                onChange.run();
+            }
+
+            @Override
+            public void seen() {
+                onSeen.run();
+            }
+        };
         client = KubernetesClients.of(options.kubeconfig());
         tags = new RevisionTags(client, options.revision(), this::revisionsChanged, this::settled);
         secrets = new NamedSecrets(this::secret, this::settled);
         meshConfig = new MeshConfigWatch(client, options, registry, onChange, this::settled);
+    }
+
+    /// @param to called after something was seen of an object of the mesh, its status included; on any thread, must not
+    ///     block
+    public void onSeen(Runnable to) {
+        onSeen = to;
+    }
+
+    /// The objects of the mesh that are this pilot's to read, as they stand in the API server.
+    public List<Standing> standing() {
+        return watching.stream().flatMap(KindWatch::standing).toList();
     }
 
     /// Waits for the API server and reads all that it may; returns when there is nothing more to come for now.
@@ -146,7 +169,7 @@ public final class KubeSource implements Source {
             served.forEach((kind, version) -> watches.computeIfAbsent(
                     kind,
                     any -> new KindWatch(
-                            client, kind, version, tags::names, registry, onChange, this::settled, secrets)));
+                            client, kind, version, tags::names, registry, changes, this::settled, secrets)));
             watching = List.copyOf(watches.values());
             if (!unreachable.isEmpty() && told) {
                 LOGGER.atInfo().log("the API server can be reached again");
@@ -228,6 +251,20 @@ public final class KubeSource implements Source {
             }
         }
         return String.join(", ", waits);
+    }
+
+    @Override
+    public List<String> troubles() {
+        var all = new ArrayList<String>();
+        if (told) {
+            all.add("cannot reach " + unreachable + "; what was read stays");
+        }
+        Stream.concat(
+                        Stream.of(meshConfig.trouble(), tags.trouble()),
+                        watching.stream().map(KindWatch::trouble))
+                .filter(trouble -> !trouble.isEmpty())
+                .forEach(all::add);
+        return all;
     }
 
     @Override

@@ -97,6 +97,11 @@ final class MeshConfigWatch implements ResourceEventHandler<ConfigMap>, AutoClos
         onSync.run();
     }
 
+    /// Why it cannot be followed now, as a sentence; empty if it can.
+    String trouble() {
+        return trouble;
+    }
+
     boolean isSettled() {
         return read || !trouble.isEmpty();
     }

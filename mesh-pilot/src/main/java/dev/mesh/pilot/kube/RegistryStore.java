@@ -33,9 +33,11 @@ final class RegistryStore implements ItemStore<GenericKubernetesResource>, Named
     private final String version;
     private final Supplier<Set<String>> revisions;
     private final Registry registry;
-    private final Runnable onChange;
+    private final Changes changes;
     private final NamedSecrets secrets;
     private final boolean areSecrets;
+    private final boolean ofMesh;
+    private final Set<String> unread = ConcurrentHashMap.newKeySet();
     private final Map<String, GenericKubernetesResource> names = new ConcurrentHashMap<>();
 
     RegistryStore(
@@ -43,15 +45,16 @@ final class RegistryStore implements ItemStore<GenericKubernetesResource>, Named
             String version,
             Supplier<Set<String>> revisions,
             Registry registry,
-            Runnable onChange,
+            Changes changes,
             NamedSecrets secrets) {
         this.kind = kind;
         this.version = version;
         this.revisions = revisions;
         this.registry = registry;
-        this.onChange = onChange;
+        this.changes = changes;
         this.secrets = secrets;
         areSecrets = kind.type() == Secret.class;
+        ofMesh = KubeObjects.isMesh(kind);
         if (areSecrets) {
             secrets.store(this);
         }
@@ -73,15 +76,22 @@ final class RegistryStore implements ItemStore<GenericKubernetesResource>, Named
             return before; // listed again
         }
         take(key, object);
+        tell();
         return before;
+    }
+
+    private void tell() {
+        if (ofMesh) {
+            changes.seen();
+        }
     }
 
     private void take(String key, GenericKubernetesResource object) {
         boolean ours = areSecrets
                 ? secrets.wants(object.getMetadata().getName())
-                : !KubeObjects.isMesh(kind) || KubeObjects.isOf(revisions.get(), object);
+                : !ofMesh || KubeObjects.isOf(revisions.get(), object);
         if (ours ? read(key, object) : remove(registry, key)) {
-            onChange.run();
+            changes.changed();
         }
     }
 
@@ -97,7 +107,7 @@ final class RegistryStore implements ItemStore<GenericKubernetesResource>, Named
     /// Those that are for one revision: name → whether it is ours now.
     Map<GenericKubernetesResource, Boolean> revisioned() {
         var found = new HashMap<GenericKubernetesResource, Boolean>();
-        if (KubeObjects.isMesh(kind)) {
+        if (ofMesh) {
             names.values().stream()
                     .filter(one -> KubeObjects.revision(one) != null)
                     .forEach(one -> found.put(one, KubeObjects.isOf(revisions.get(), one)));
@@ -136,7 +146,7 @@ final class RegistryStore implements ItemStore<GenericKubernetesResource>, Named
     @Override
     public void drop(String namespace, String name) {
         if (remove(registry, KubeObjects.origin(new ResourceRef(kind.group(), kind.name(), namespace, name)))) {
-            onChange.run();
+            changes.changed();
         }
     }
 
@@ -153,7 +163,11 @@ final class RegistryStore implements ItemStore<GenericKubernetesResource>, Named
                     List.of(new Finding(
                             Finding.Code.INVALID_VALUE, ref, "", "could not be read: " + e.getMessage(), null)));
         }
+        List<Finding> before = registry.findings(key);
         for (Finding finding : result.findings()) {
+            if (before.contains(finding)) {
+                continue; // its status changed, or what is right of it
+            }
             switch (finding.severity()) {
                 case ERROR -> LOGGER.atError().log("{}", finding);
                 case WARNING -> LOGGER.atWarn().log("{}", finding);
@@ -161,6 +175,11 @@ final class RegistryStore implements ItemStore<GenericKubernetesResource>, Named
             }
         }
         boolean changed = registry.put(key, result.objects(), result.findings());
+        if (ofMesh && result.objects().isEmpty()) {
+            unread.add(key);
+        } else {
+            unread.remove(key);
+        }
         if (!areSecrets) {
             for (MeshObject read : result.objects()) {
                 secrets.names(key, NamedCredentials.of(read.spec()));
@@ -173,9 +192,11 @@ final class RegistryStore implements ItemStore<GenericKubernetesResource>, Named
     @SuppressWarnings("NullAway") // null: there was none, as the interface says
     public @Nullable GenericKubernetesResource remove(String key) {
         GenericKubernetesResource before = names.remove(key);
+        unread.remove(key);
         if (remove(registry, key)) {
-            onChange.run();
+            changes.changed();
         }
+        tell();
         return before;
     }
 
@@ -184,7 +205,29 @@ final class RegistryStore implements ItemStore<GenericKubernetesResource>, Named
         List.copyOf(names.keySet()).forEach(this::remove);
     }
 
-    private static GenericKubernetesResource nameOf(GenericKubernetesResource object) {
+    /// Those of the mesh that are ours, as they stand.
+    Stream<Standing> standing() {
+        return ofMesh
+                ? names.entrySet().stream()
+                        .filter(entry -> KubeObjects.isOf(revisions.get(), entry.getValue()))
+                        .map(entry -> standing(entry.getKey(), entry.getValue()))
+                : Stream.empty();
+    }
+
+    private Standing standing(String key, GenericKubernetesResource seen) {
+        Long generation = seen.getMetadata().getGeneration();
+        return new Standing(
+                KubeObjects.ref(kind, seen),
+                version,
+                KubeObjects.plural(kind),
+                seen.getMetadata().getResourceVersion(),
+                generation == null ? 0 : generation,
+                KubeObjects.revision(seen) == null,
+                !unread.contains(key),
+                KubeObjects.status(seen));
+    }
+
+    private GenericKubernetesResource nameOf(GenericKubernetesResource object) {
         var metadata = new ObjectMeta();
         metadata.setName(object.getMetadata().getName());
         metadata.setNamespace(object.getMetadata().getNamespace());
@@ -195,6 +238,13 @@ final class RegistryStore implements ItemStore<GenericKubernetesResource>, Named
         }
         var name = new GenericKubernetesResource();
         name.setMetadata(metadata);
+        if (ofMesh) {
+            metadata.setGeneration(object.getMetadata().getGeneration());
+            Map<String, Object> status = KubeObjects.status(object);
+            if (!status.isEmpty()) {
+                name.setAdditionalProperty(KubeObjects.STATUS, status);
+            }
+        }
         return name;
     }
 

@@ -61,6 +61,11 @@ final class RevisionTags implements AutoCloseable {
         return settled;
     }
 
+    /// Why the tags cannot be followed now, as a sentence; empty if they can.
+    String trouble() {
+        return trouble.isEmpty() ? "" : "cannot watch the tags of revision " + revision + ": " + trouble;
+    }
+
     private void failed(Throwable why) {
         String now = KindWatch.reason(why, "mutatingwebhookconfigurations");
         if (!now.equals(trouble)) {

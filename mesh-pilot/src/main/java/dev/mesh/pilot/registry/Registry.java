@@ -98,6 +98,11 @@ public final class Registry {
         return all;
     }
 
+    /// What was remarked on what one origin says; empty if nothing was, or it is not known.
+    public synchronized List<Finding> findings(String origin) {
+        return findings.getOrDefault(origin, List.of());
+    }
+
     /// A remark for each object that another origin has too.
     public synchronized List<Finding> duplicates() {
         var all = new ArrayList<Finding>();

@@ -1,6 +1,7 @@
 package dev.mesh.pilot.registry;
 
 import java.io.IOException;
+import java.util.List;
 
 /// Where configuration comes from: a folder of YAML, or a Kubernetes API server. It fills a [Registry] and tells of
 /// every
@@ -17,6 +18,11 @@ public interface Source extends AutoCloseable {
     /// What it still waits for before what the registry holds is complete; empty when it is.
     default String waitsFor() {
         return "";
+    }
+
+    /// What is wrong with it now, a sentence each: what cannot be read, and what to do about it. Empty if nothing is.
+    default List<String> troubles() {
+        return List.of();
     }
 
     @Override

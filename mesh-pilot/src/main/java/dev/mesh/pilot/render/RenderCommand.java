@@ -70,6 +70,7 @@ public final class RenderCommand {
         return json;
     }
 
+    // It may have its own namespace's Secrets, as the proxies of a local mesh may.
     private static ProxyNode node(Collection<MeshObject> objects, PushContext push, String name) {
         String workload = name;
         String namespace = "";
@@ -116,7 +117,7 @@ public final class RenderCommand {
                     Map.of(),
                     false,
                     false,
-                    "",
+                    gateway.get().namespace(),
                     false,
                     false);
         }
@@ -148,7 +149,7 @@ public final class RenderCommand {
                 Map.of(),
                 false,
                 false,
-                "",
+                namespace,
                 false,
                 false);
     }

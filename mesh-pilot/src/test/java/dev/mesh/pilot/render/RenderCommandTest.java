@@ -61,6 +61,27 @@ class RenderCommandTest {
     }
 
     @Test
+    void ofASecretThatIsNotInTheFolderItSaysSoAndOfNoRightsThatNobodyCouldHaveProven() {
+        var read = ObjectReader.read("edge.yaml", """
+                apiVersion: networking.istio.io/v1
+                kind: Gateway
+                metadata: {name: edge, namespace: shop}
+                spec:
+                  selector: {istio: ingressgateway}
+                  servers: [{port: {number: 443, name: https, protocol: HTTPS}, hosts: ["*"], tls: {mode: SIMPLE, credentialName: a-cert}}]
+                """);
+
+        String rendered = RenderCommand.render(read.objects(), read.findings(), List.of(), "edge");
+
+        assertThat(JsonParser.parseString(rendered)
+                        .getAsJsonObject()
+                        .getAsJsonArray("leftOut")
+                        .toString())
+                .contains("Secret a-cert has no certificate and key, or is not there, in namespace shop")
+                .doesNotContain("is not given");
+    }
+
+    @Test
     void aNodeMayBeNamedByItsId() {
         assertThat(render("sidecar~127.0.1.1~web-1.shop~shop.svc.cluster.local").has("config"))
                 .isTrue();
