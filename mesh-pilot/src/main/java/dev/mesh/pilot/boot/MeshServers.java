@@ -1,6 +1,7 @@
 package dev.mesh.pilot.boot;
 
 import dev.mesh.api.finding.Finding;
+import dev.mesh.pilot.ca.Accounts;
 import dev.mesh.pilot.ca.Authentication;
 import dev.mesh.pilot.ca.CertificateAuthority;
 import dev.mesh.pilot.ca.CertificateService;
@@ -13,6 +14,7 @@ import dev.mesh.pilot.ca.MeshTrust;
 import dev.mesh.pilot.ca.RootDistribution;
 import dev.mesh.pilot.ca.RootStore;
 import dev.mesh.pilot.ca.SigningMaterial;
+import dev.mesh.pilot.ca.TokenReviewer;
 import dev.mesh.pilot.kube.KubeOptions;
 import dev.mesh.pilot.kube.KubeSource;
 import dev.mesh.pilot.kube.Standing;
@@ -46,6 +48,7 @@ import org.slf4j.LoggerFactory;
 final class MeshServers implements AutoCloseable {
     private static final Logger LOGGER = LoggerFactory.getLogger(MeshServers.class);
     private static final int LOOK_MINUTES = 10;
+    private static final int REVIEW_SECONDS = 1;
     // Every namespace has it, with its own name; the pilot's own is of the mesh whatever is discovered.
     private static final String NAME = "kubernetes.io/metadata.name";
     // As Istio's: who is connected proves again and again that it may be.
@@ -91,7 +94,9 @@ final class MeshServers implements AutoCloseable {
         SigningMaterial first = roots.material();
         var authority = new CertificateAuthority(roots::material, clock);
         var certificate = new LiveCertificate(authority, names(cluster), clock);
-        pilot.secretAccess(new KubernetesSecretAccess(client));
+        var access = new KubernetesSecretAccess(
+                client, pilot.troubleBook(), clock, pilot::wantSecrets, identity -> pilot.refresh(identity::equals));
+        pilot.secretAccess(access);
         var services = new ArrayList<BindableService>(pilot.forProxies());
         var counts = new IssuanceCounts();
         services.add(new CertificateService(authority, counts));
@@ -100,7 +105,11 @@ final class MeshServers implements AutoCloseable {
                 certificate,
                 new MeshTrust(() -> roots.material().roots()),
                 new Authentication(
-                        new JudgedTokens(new KubernetesTokens(client, trustDomain), clock), trustDomain, clock, counts),
+                        new JudgedTokens(new KubernetesTokens(client, trustDomain), clock),
+                        trustDomain,
+                        clock,
+                        counts,
+                        accounts(pilot)),
                 pilot.executor(),
                 LONGEST_CONNECTION,
                 services));
@@ -138,7 +147,15 @@ final class MeshServers implements AutoCloseable {
         if (roots.material() != first) {
             changes.forEach(Runnable::run); // it changed before there was anybody to tell
         }
+        ScheduledExecutorService reviews = Executors.newSingleThreadScheduledExecutor(
+                Thread.ofPlatform().name("reviews").daemon(true).factory());
+        open.push(reviews::shutdownNow);
+        reviews.scheduleWithFixedDelay(() -> look(access), REVIEW_SECONDS, REVIEW_SECONDS, TimeUnit.SECONDS);
         if (pilot.source() instanceof KubeSource source) {
+            source.accounts().onGone((namespace, name) -> {
+                access.forget(namespace, name);
+                pilot.end(namespace, name);
+            });
             var status = opened(new StatusWriter(
                     client,
                     cluster.namespace(),
@@ -181,6 +198,28 @@ final class MeshServers implements AutoCloseable {
                 return pilot.objectFindings();
             }
         };
+    }
+
+    private static Accounts accounts(Pilot pilot) {
+        if (!(pilot.source() instanceof KubeSource source)) {
+            return Accounts.ALL;
+        }
+        return identity -> {
+            try {
+                return source.accounts().exists(identity.namespace(), identity.serviceAccount());
+            } catch (KubernetesClientException e) {
+                throw new TokenReviewer.Unavailable("the API server cannot be asked whether service account "
+                        + identity.namespace() + "/" + identity.serviceAccount() + " is there: " + e.getMessage());
+            }
+        };
+    }
+
+    private static void look(KubernetesSecretAccess access) {
+        try {
+            access.look();
+        } catch (RuntimeException e) {
+            LOGGER.atError().setCause(e).log("error of the pilot; who may have Secrets stays as it is");
+        }
     }
 
     private static void renew(LiveCertificate certificate) {

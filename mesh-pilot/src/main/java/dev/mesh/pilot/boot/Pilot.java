@@ -1,10 +1,12 @@
 package dev.mesh.pilot.boot;
 
 import dev.mesh.api.finding.Finding;
+import dev.mesh.api.identity.SpiffeId;
 import dev.mesh.api.meshconfig.MeshConfig;
 import dev.mesh.api.object.MeshObject;
 import dev.mesh.pilot.generate.ConfigGenerators;
 import dev.mesh.pilot.generate.Names;
+import dev.mesh.pilot.model.Caller;
 import dev.mesh.pilot.model.MeshDefaults;
 import dev.mesh.pilot.push.Debouncer;
 import dev.mesh.pilot.push.PushContext;
@@ -21,6 +23,7 @@ import dev.mesh.pilot.session.MeshQueries;
 import dev.mesh.pilot.session.ProxySessions;
 import io.grpc.BindableService;
 import io.grpc.Server;
+import io.grpc.Status;
 import io.grpc.netty.NettyServerBuilder;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -40,6 +43,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -239,6 +243,26 @@ public final class Pilot implements AutoCloseable {
         PushContext context = newest;
         MeshConfig mesh = context == null ? null : context.mesh();
         return mesh == null || mesh.trustDomain().isEmpty() ? Identities.TRUST_DOMAIN : mesh.trustDomain();
+    }
+
+    /// The callers whose proxies have asked for a Secret.
+    List<Caller> wantSecrets() {
+        return ads.wantSecrets();
+    }
+
+    /// Gives the proxies of these identities what they are entitled to now. Never blocks.
+    void refresh(Predicate<SpiffeId> whose) {
+        ads.refresh(caller -> whose.test(caller.identity()));
+    }
+
+    /// Ends the streams of a service account's proxies: it is gone, or another one has come in its place. Never blocks.
+    void end(String namespace, String serviceAccount) {
+        Predicate<Caller> whose = caller -> caller.identity().namespace().equals(namespace)
+                && caller.identity().serviceAccount().equals(serviceAccount);
+        Status why = Status.UNAUTHENTICATED.withDescription(
+                "service account " + namespace + "/" + serviceAccount + " was deleted or made anew");
+        ads.end(whose, why);
+        pushes.execute(() -> sessions.end(whose, why));
     }
 
     void observe(PushObserver observer) {

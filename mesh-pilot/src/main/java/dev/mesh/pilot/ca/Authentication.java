@@ -39,13 +39,17 @@ public final class Authentication implements ServerInterceptor {
     private final String trustDomain;
     private final Clock clock;
     private final IssuanceCounts counts;
+    private final Accounts accounts;
 
     /// @param counts told of each request for a certificate that is refused here
-    public Authentication(TokenReviewer tokens, String trustDomain, Clock clock, IssuanceCounts counts) {
+    /// @param accounts who is of none of them proves nothing by a certificate from when he was
+    public Authentication(
+            TokenReviewer tokens, String trustDomain, Clock clock, IssuanceCounts counts, Accounts accounts) {
         this.tokens = tokens;
         this.trustDomain = trustDomain;
         this.clock = clock;
         this.counts = counts;
+        this.accounts = accounts;
     }
 
     @Override
@@ -55,6 +59,11 @@ public final class Authentication implements ServerInterceptor {
             Caller caller = byCertificate(call.getAttributes().get(Grpc.TRANSPORT_ATTR_SSL_SESSION));
             if (caller == null) {
                 caller = byToken(headers.get(AUTHORIZATION));
+            }
+            if (!accounts.exists(caller.identity())) {
+                throw new TokenReviewer.Invalid("there is no service account "
+                        + caller.identity().namespace() + "/"
+                        + caller.identity().serviceAccount() + " (any more), whose identity the caller has proven");
             }
             return Contexts.interceptCall(Context.current().withValue(Callers.CALLER, caller), call, headers, next);
         } catch (Unidentified e) {

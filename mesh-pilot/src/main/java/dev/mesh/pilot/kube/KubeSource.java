@@ -34,6 +34,7 @@ public final class KubeSource implements Source {
     private final KubernetesClient client;
     private final MeshConfigWatch meshConfig;
     private final NamedSecrets secrets;
+    private final ServiceAccounts accounts;
     private final RevisionTags tags;
     private final Registry registry;
     private final Changes changes;
@@ -64,6 +65,7 @@ public final class KubeSource implements Source {
         client = KubernetesClients.of(options.kubeconfig());
         tags = new RevisionTags(client, options.revision(), this::revisionsChanged, this::settled);
         secrets = new NamedSecrets(this::secret, this::settled);
+        accounts = new ServiceAccounts(client, this::settled);
         meshConfig = new MeshConfigWatch(client, options, registry, onChange, this::settled);
     }
 
@@ -71,6 +73,11 @@ public final class KubeSource implements Source {
     ///     block
     public void onSeen(Runnable to) {
         onSeen = to;
+    }
+
+    /// Which service accounts there are.
+    public ServiceAccounts accounts() {
+        return accounts;
     }
 
     /// The objects of the mesh that are this pilot's to read, as they stand in the API server.
@@ -84,6 +91,7 @@ public final class KubeSource implements Source {
         synchronized (lock) {
             meshConfig.start();
             tags.start();
+            accounts.start();
             long lastLook = 0;
             while (!closed) {
                 if (tags.isSettled() && (lastLook == 0 || System.nanoTime() - lastLook > LOOK.toNanos())) {
@@ -94,6 +102,7 @@ public final class KubeSource implements Source {
                         && meshConfig.isSettled()
                         && watches.values().stream().allMatch(KindWatch::isSettled)
                         && tags.isSettled()
+                        && accounts.isSettled()
                         && secrets.isSettled()) {
                     return;
                 }
@@ -171,6 +180,7 @@ public final class KubeSource implements Source {
                     any -> new KindWatch(
                             client, kind, version, tags::names, registry, changes, this::settled, secrets)));
             watching = List.copyOf(watches.values());
+            accounts.look();
             if (!unreachable.isEmpty() && told) {
                 LOGGER.atInfo().log("the API server can be reached again");
             }
@@ -260,7 +270,7 @@ public final class KubeSource implements Source {
             all.add("cannot reach " + unreachable + "; what was read stays");
         }
         Stream.concat(
-                        Stream.of(meshConfig.trouble(), tags.trouble()),
+                        Stream.of(meshConfig.trouble(), tags.trouble(), accounts.trouble()),
                         watching.stream().map(KindWatch::trouble))
                 .filter(trouble -> !trouble.isEmpty())
                 .forEach(all::add);
@@ -276,6 +286,7 @@ public final class KubeSource implements Source {
             meshConfig.close();
             secrets.close();
             tags.close();
+            accounts.close();
         }
         client.close();
     }

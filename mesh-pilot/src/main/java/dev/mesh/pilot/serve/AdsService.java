@@ -3,6 +3,7 @@ package dev.mesh.pilot.serve;
 import dev.mesh.api.xds.XdsType;
 import dev.mesh.pilot.generate.Generators;
 import dev.mesh.pilot.generate.ProxyView;
+import dev.mesh.pilot.model.Caller;
 import dev.mesh.pilot.model.ProxyNode;
 import dev.mesh.pilot.push.PushContext;
 import dev.mesh.pilot.push.PushRequest;
@@ -11,6 +12,7 @@ import io.envoyproxy.envoy.service.discovery.v3.DeltaDiscoveryRequest;
 import io.envoyproxy.envoy.service.discovery.v3.DeltaDiscoveryResponse;
 import io.envoyproxy.envoy.service.discovery.v3.DiscoveryRequest;
 import io.envoyproxy.envoy.service.discovery.v3.DiscoveryResponse;
+import io.grpc.Status;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.time.Instant;
@@ -21,6 +23,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Semaphore;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -57,6 +60,29 @@ public final class AdsService extends AggregatedDiscoveryServiceGrpc.AggregatedD
     /// Hands a snapshot to every connected proxy. Never blocks.
     public void push(PushRequest request) {
         streams.forEach(stream -> stream.push(request));
+    }
+
+    /// Gives the proxies of these callers what they are entitled to now, though the snapshot is the same. Never blocks.
+    public void refresh(Predicate<Caller> whose) {
+        PushContext context = newest.get();
+        if (context != null) {
+            var request = new PushRequest(context, true, Set.of(), Set.of(), System.nanoTime());
+            executor.execute(() ->
+                    streams.stream().filter(stream -> stream.isOf(whose)).forEach(stream -> stream.push(request)));
+        }
+    }
+
+    /// Ends the streams of these callers. Never blocks.
+    public void end(Predicate<Caller> whose, Status why) {
+        executor.execute(
+                () -> streams.stream().filter(stream -> stream.isOf(whose)).forEach(stream -> stream.end(why)));
+    }
+
+    /// The callers whose proxies have asked for a Secret, be it that they were given it or not.
+    public List<Caller> wantSecrets() {
+        return streams.stream()
+                .flatMap(stream -> stream.wantsSecrets().stream())
+                .toList();
     }
 
     /// One connected proxy.

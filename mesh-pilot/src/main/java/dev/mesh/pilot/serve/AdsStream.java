@@ -22,6 +22,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Semaphore;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -85,6 +86,16 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
         return node == null
                 ? Optional.empty()
                 : Optional.of(new AdsService.Connected(node, workload, userAgent, since, view, session.states()));
+    }
+
+    /// Whether it is of one of these callers; who has proven nothing is none of them.
+    boolean isOf(Predicate<Caller> whose) {
+        return caller != null && whose.test(caller);
+    }
+
+    /// Its caller, if it has asked for a Secret.
+    synchronized Optional<Caller> wantsSecrets() {
+        return over || !session.names(XdsType.SECRET) ? Optional.empty() : Optional.ofNullable(caller);
     }
 
     private synchronized String nodeId() {
@@ -176,6 +187,7 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
             return who;
         }
         if (secrets.mayRead(caller)) {
+            toldOfSecrets = false;
             return who.mayReadSecretsOf(
                     caller == null ? who.namespace() : caller.identity().namespace());
         }
@@ -287,6 +299,18 @@ final class AdsStream<Q, R> implements StreamObserver<Q>, PushTarget {
             }
         }
         end();
+    }
+
+    /// Ends it from this side.
+    void end(Status why) {
+        streams.remove(this);
+        synchronized (this) {
+            if (!over) {
+                LOGGER.atWarn().addKeyValue("proxy", nodeId()).log("ended: {}", why.getDescription());
+                over = true;
+                responses.onError(why.asRuntimeException());
+            }
+        }
     }
 
     private void end() {

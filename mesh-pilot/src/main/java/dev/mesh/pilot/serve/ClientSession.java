@@ -22,6 +22,9 @@ public interface ClientSession<Q, R> {
     /// @return what to send, in order; empty if the client has it all
     List<R> onPush(ProxyView view);
 
+    /// Whether the client asks for a resource of a type by its name, be it there or not.
+    boolean names(XdsType type);
+
     /// How things stand, by type, of those that the client asked for.
     Map<XdsType, TypeState> states();
 

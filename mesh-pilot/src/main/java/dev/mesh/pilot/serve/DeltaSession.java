@@ -52,6 +52,12 @@ final class DeltaSession implements ClientSession<DeltaDiscoveryRequest, DeltaDi
     }
 
     @Override
+    public boolean names(XdsType type) {
+        Subscription subscription = subscriptions.get(type);
+        return subscription != null && !subscription.names.isEmpty();
+    }
+
+    @Override
     public Map<XdsType, TypeState> states() {
         var states = new EnumMap<XdsType, TypeState>(XdsType.class);
         subscriptions.forEach((type, subscription) -> states.put(

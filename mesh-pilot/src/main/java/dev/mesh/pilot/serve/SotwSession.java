@@ -46,6 +46,12 @@ final class SotwSession implements ClientSession<DiscoveryRequest, DiscoveryResp
     }
 
     @Override
+    public boolean names(XdsType type) {
+        Subscription subscription = subscriptions.get(type);
+        return subscription != null && !subscription.names.isEmpty();
+    }
+
+    @Override
     public Map<XdsType, TypeState> states() {
         var states = new EnumMap<XdsType, TypeState>(XdsType.class);
         subscriptions.forEach((type, subscription) -> states.put(

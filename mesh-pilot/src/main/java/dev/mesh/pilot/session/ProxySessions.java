@@ -28,6 +28,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -85,17 +86,37 @@ public final class ProxySessions extends ProxySessionGrpc.ProxySessionImplBase {
         return () -> watchers.remove(watcher);
     }
 
+    /// Ends the sessions of these callers. Must not be called while holding a lock that a session's end takes.
+    public void end(Predicate<Caller> whose, Status why) {
+        sessions.values().stream().filter(session -> session.isOf(whose)).forEach(session -> session.end(why));
+    }
+
     private final class Session implements StreamObserver<ProxyMessage> {
         private final StreamObserver<PilotMessage> out;
         private final Map<String, CompletableFuture<Answer>> waiting = new ConcurrentHashMap<>();
         private final Map<ResourceName, ResourceState> resources = new ConcurrentHashMap<>();
         private final @Nullable Caller caller = Callers.current();
-        private boolean over; // by the stream's own calls alone, which come one after the other
+        private volatile boolean over;
         private volatile @Nullable Hello hello;
         private volatile String pushId = "";
 
         private Session(StreamObserver<PilotMessage> out) {
             this.out = out;
+        }
+
+        private boolean isOf(Predicate<Caller> whose) {
+            return caller != null && whose.test(caller);
+        }
+
+        private void end(Status why) {
+            synchronized (out) {
+                if (over) {
+                    return;
+                }
+                over = true;
+                out.onError(why.asRuntimeException());
+            }
+            end();
         }
 
         private Optional<State> state() {
@@ -108,9 +129,11 @@ public final class ProxySessions extends ProxySessionGrpc.ProxySessionImplBase {
             var answer = new CompletableFuture<Answer>();
             waiting.put(id, answer);
             synchronized (out) {
-                out.onNext(PilotMessage.newBuilder()
-                        .setQuestion(question.toBuilder().setId(id))
-                        .build());
+                if (!over) {
+                    out.onNext(PilotMessage.newBuilder()
+                            .setQuestion(question.toBuilder().setId(id))
+                            .build());
+                }
             }
             var late = new CompletableFuture<Answer>();
             late.completeOnTimeout(Answer.getDefaultInstance(), patience.toMillis(), TimeUnit.MILLISECONDS)
@@ -164,8 +187,8 @@ public final class ProxySessions extends ProxySessionGrpc.ProxySessionImplBase {
                 return false;
             } catch (StatusRuntimeException e) {
                 LOGGER.atWarn().log("refused: {}", e.getStatus().getDescription());
-                over = true;
                 synchronized (out) {
+                    over = true;
                     out.onError(e);
                 }
                 end();
@@ -199,10 +222,11 @@ public final class ProxySessions extends ProxySessionGrpc.ProxySessionImplBase {
 
         @Override
         public void onCompleted() {
-            if (over) {
-                return;
-            }
             synchronized (out) {
+                if (over) {
+                    return;
+                }
+                over = true;
                 out.onCompleted();
             }
             end();

@@ -2,6 +2,7 @@ package dev.mesh.pilot.boot;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.awaitility.Awaitility.await;
 
 import dev.mesh.api.identity.SpiffeId;
 import dev.mesh.api.object.MeshObject;
@@ -51,7 +52,9 @@ import java.time.ZoneId;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -86,7 +89,9 @@ class SecureServerTest {
     private final ExecutorService executor = Executors.newVirtualThreadPerTaskExecutor();
     private final List<ManagedChannel> channels = new ArrayList<>();
     private final IssuanceCounts counts = new IssuanceCounts();
+    private final Set<SpiffeId> deleted = ConcurrentHashMap.newKeySet();
     private ProxySessions sessions;
+    private AdsService ads;
     private SecureServer server;
     private volatile Instant now = Instant.now();
     private final Clock clock = new Clock() {
@@ -126,6 +131,7 @@ class SecureServerTest {
                 .objects());
         var context = PushContextBuilder.build(1, objects);
         sessions = new ProxySessions(() -> context);
+        ads = new AdsService(new ConfigGenerators(), () -> context, executor);
         server = server(authority, context, Duration.ofHours(1));
         server.start();
     }
@@ -136,13 +142,15 @@ class SecureServerTest {
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
                 new LiveCertificate(authority, List.of(NAME), Clock.systemUTC()),
                 new MeshTrust(root::roots),
-                new Authentication(SecureServerTest::review, "cluster.local", clock, counts),
+                new Authentication(
+                        SecureServerTest::review,
+                        "cluster.local",
+                        clock,
+                        counts,
+                        identity -> !deleted.contains(identity)),
                 executor,
                 longest,
-                List.of(
-                        new CertificateService(authority, counts),
-                        new AdsService(new ConfigGenerators(), () -> context, executor),
-                        sessions));
+                List.of(new CertificateService(authority, counts), ads, sessions));
     }
 
     @AfterEach
@@ -350,6 +358,63 @@ class SecureServerTest {
         Status after = status(mutual, null);
         assertThat(after.getCode()).isEqualTo(Status.Code.UNAUTHENTICATED);
         assertThat(after.getDescription()).startsWith("the certificate is not valid now");
+    }
+
+    private static void open(
+            AggregatedDiscoveryServiceGrpc.AggregatedDiscoveryServiceStub stub,
+            Node node,
+            CompletableFuture<@Nullable Status> end) {
+        stub.streamAggregatedResources(new Outcome<>(end, false))
+                .onNext(DiscoveryRequest.newBuilder()
+                        .setNode(node)
+                        .setTypeUrl("type.googleapis.com/envoy.config.cluster.v3.Cluster")
+                        .build());
+    }
+
+    @Test
+    void theProxiesOfAnAccountThatIsGoneAreLetGoAndNotLetInAgain() throws Exception {
+        ManagedChannel gone = reviews();
+        ManagedChannel stays = channel(root.roots(), null, List.of());
+        var reviewsEnd = new CompletableFuture<@Nullable Status>();
+        var paymentsEnd = new CompletableFuture<@Nullable Status>();
+        open(AggregatedDiscoveryServiceGrpc.newStub(gone), pod("reviews-1", "10.0.0.1"), reviewsEnd);
+        open(
+                AggregatedDiscoveryServiceGrpc.newStub(stays).withCallCredentials(token("shop/payments")),
+                pod("payments-1", "10.0.0.2"),
+                paymentsEnd);
+        var sessionEnd = new CompletableFuture<@Nullable Status>();
+        ProxySessionGrpc.newStub(gone)
+                .open(new Outcome<>(sessionEnd, false))
+                .onNext(ProxyMessage.newBuilder()
+                        .setHello(Hello.newBuilder()
+                                .setNodeId(pod("reviews-1", "10.0.0.1").getId()))
+                        .build());
+        await().until(() -> ads.connected().size() == 2
+                && sessions.state(pod("reviews-1", "10.0.0.1").getId()).isPresent());
+
+        var reviews = new SpiffeId("cluster.local", "shop", "reviews");
+        deleted.add(reviews);
+        var why = Status.UNAUTHENTICATED.withDescription("it is gone");
+        ads.end(caller -> caller.identity().equals(reviews), why);
+        sessions.end(caller -> caller.identity().equals(reviews), why);
+
+        assertThat(reviewsEnd.get(30, TimeUnit.SECONDS))
+                .extracting(Status::getDescription)
+                .isEqualTo("it is gone");
+        assertThat(sessionEnd.get(30, TimeUnit.SECONDS))
+                .extracting(Status::getDescription)
+                .isEqualTo("it is gone");
+        assertThat(ads.connected())
+                .extracting(connected -> connected.node().id())
+                .containsExactly(pod("payments-1", "10.0.0.2").getId());
+        assertThat(paymentsEnd).isNotDone();
+        Status again = stream(gone, null, pod("reviews-1", "10.0.0.1"));
+        assertThat(again).extracting(Status::getCode).isEqualTo(Status.Code.UNAUTHENTICATED);
+        assertThat(again)
+                .extracting(Status::getDescription)
+                .asString()
+                .startsWith("there is no service account shop/reviews (any more)");
+        assertThat(status(gone, null).getCode()).as("no renewal").isEqualTo(Status.Code.UNAUTHENTICATED);
     }
 
     @Test

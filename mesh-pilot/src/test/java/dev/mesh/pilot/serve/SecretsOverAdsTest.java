@@ -30,19 +30,23 @@ import io.grpc.stub.StreamObserver;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /// Who is given what of a Secret, over a real stream. Who is calling, and what the API server says of him, is made up.
+@SuppressWarnings("NullAway.Init") // set by each test
 class SecretsOverAdsTest {
     private static final Path FOLDER = Path.of("src/test/resources/golden/gateway-credentials");
 
     private final ExecutorService executor = Executors.newVirtualThreadPerTaskExecutor();
+    private AdsService ads;
     private @Nullable Server server;
     private @Nullable ManagedChannel channel;
 
@@ -71,11 +75,19 @@ class SecretsOverAdsTest {
     /// What the first answer about secrets brings a gateway of `namespace`.
     private DeltaDiscoveryResponse secrets(@Nullable Caller caller, String namespace, SecretAccess access)
             throws Exception {
+        var answer = answers(caller, namespace, access).poll(30, TimeUnit.SECONDS);
+        assertThat(answer).isNotNull();
+        return answer;
+    }
+
+    /// All answers about secrets.
+    private BlockingQueue<DeltaDiscoveryResponse> answers(
+            @Nullable Caller caller, String namespace, SecretAccess access) throws Exception {
         PushContext context = PushContextBuilder.build(
                 1,
                 ObjectReader.read("config.yaml", Files.readAllBytes(FOLDER.resolve("config.yaml")))
                         .objects());
-        var ads = new AdsService(new ConfigGenerators(), () -> context, executor);
+        ads = new AdsService(new ConfigGenerators(), () -> context, executor);
         ads.secretAccess(access);
         String name = InProcessServerBuilder.generateName();
         server = InProcessServerBuilder.forName(name)
@@ -84,23 +96,21 @@ class SecretsOverAdsTest {
                 .build()
                 .start();
         channel = InProcessChannelBuilder.forName(name).executor(executor).build();
-        var answer = new CompletableFuture<DeltaDiscoveryResponse>();
+        var answers = new LinkedBlockingQueue<DeltaDiscoveryResponse>();
         var requests = AggregatedDiscoveryServiceGrpc.newStub(channel)
                 .deltaAggregatedResources(new StreamObserver<DeltaDiscoveryResponse>() {
                     @Override
                     public void onNext(DeltaDiscoveryResponse response) {
-                        answer.complete(response);
+                        if (response.getTypeUrl().equals(XdsType.SECRET.typeUrl())) {
+                            answers.add(response);
+                        }
                     }
 
                     @Override
-                    public void onError(Throwable problem) {
-                        answer.completeExceptionally(problem);
-                    }
+                    public void onError(Throwable problem) {}
 
                     @Override
-                    public void onCompleted() {
-                        answer.completeExceptionally(new AssertionError("ended"));
-                    }
+                    public void onCompleted() {}
                 });
         var node =
                 Node.newBuilder().setId("router~10.0.0.1~edge-1." + namespace + "~" + namespace + ".svc.cluster.local");
@@ -120,7 +130,7 @@ class SecretsOverAdsTest {
                 .setTypeUrl(XdsType.SECRET.typeUrl())
                 .addAllResourceNamesSubscribe(List.of("kubernetes://a-cert", "kubernetes://b-cert-cacert"))
                 .build());
-        return answer.get(30, TimeUnit.SECONDS);
+        return answers;
     }
 
     private static Caller caller(String namespace) {
@@ -151,6 +161,30 @@ class SecretsOverAdsTest {
     void whoMayNotReadThemHimselfIsGivenNone() throws Exception {
         assertThat(secrets(caller("shop"), "shop", SecretAccess.NONE).getRemovedResourcesList())
                 .containsExactlyInAnyOrder("kubernetes://a-cert", "kubernetes://b-cert-cacert");
+    }
+
+    @Test
+    void whoIsAllowedLaterIsGivenThemThenAndLosesThemWithTheRight() throws Exception {
+        var allowed = new AtomicBoolean();
+        var answers = answers(caller("shop"), "shop", asked -> allowed.get());
+        assertThat(answers.poll(30, TimeUnit.SECONDS))
+                .extracting(DeltaDiscoveryResponse::getRemovedResourcesCount)
+                .isEqualTo(2);
+        assertThat(ads.wantSecrets()).containsExactly(caller("shop"));
+
+        allowed.set(true);
+        ads.refresh(caller("other")::equals);
+        ads.refresh(caller("shop")::equals);
+        assertThat(answers.poll(30, TimeUnit.SECONDS))
+                .extracting(DeltaDiscoveryResponse::getResourcesCount)
+                .isEqualTo(2);
+
+        allowed.set(false);
+        ads.refresh(caller("shop")::equals);
+        assertThat(answers.poll(30, TimeUnit.SECONDS))
+                .extracting(DeltaDiscoveryResponse::getRemovedResourcesCount)
+                .isEqualTo(2);
+        assertThat(answers).as("nothing more").isEmpty();
     }
 
     @Test
