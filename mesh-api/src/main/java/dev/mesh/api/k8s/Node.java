@@ -16,7 +16,8 @@ public record Node(NodeStatus status) implements Spec {
     public static final String SUBZONE = "topology.istio.io/subzone";
 
     @Unused(Unused.ANY)
-    public record NodeStatus(List<NodeAddress> addresses, @Nullable NodeInfo nodeInfo) {}
+    public record NodeStatus(
+            List<NodeAddress> addresses, @Nullable NodeInfo nodeInfo) {}
 
     /// @param kubeletVersion such as `v1.35.4`
     @Unused(Unused.ANY)

@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
@@ -48,39 +49,74 @@ public record Kubectl(Path program, List<String> options) {
                 options);
     }
 
-    /// Names of the pods with these labels that are ready, in order.
+    /// One pod.
+    ///
+    /// @param running whether its containers were started; otherwise nothing listens in it
+    /// @param why what the kubelet says of a container that does not run, such as `CrashLoopBackOff`; else empty
+    public record Pod(String name, boolean ready, boolean running, String why) {}
+
+    /// The pods with these labels, in the order of their names, but for those that are ending.
     ///
     /// @param labels as `kubectl -l` takes them
     /// @throws Failure with what kubectl said if it fails
-    public List<String> readyPods(String namespace, String labels) {
-        String text = output(List.of(
-                "get",
-                "pods",
-                "-n",
-                namespace,
-                "-l",
-                labels,
-                "--field-selector=status.phase=Running",
-                "--request-timeout=10s",
-                "-o",
-                "json"));
+    public List<Pod> pods(String namespace, String labels) {
+        return readPods(
+                output(List.of("get", "pods", "-n", namespace, "-l", labels, "--request-timeout=10s", "-o", "json")));
+    }
+
+    /// Pure.
+    ///
+    /// @param json a list of pods
+    static List<Pod> readPods(String json) {
         try {
-            var names = new ArrayList<String>();
-            for (JsonElement pod :
-                    JsonParser.parseString(text).getAsJsonObject().getAsJsonArray("items")) {
-                JsonObject metadata = pod.getAsJsonObject().getAsJsonObject("metadata");
-                if (!metadata.has("deletionTimestamp") && isReady(pod.getAsJsonObject())) {
-                    names.add(metadata.get("name").getAsString());
+            var pods = new ArrayList<Pod>();
+            for (JsonElement item :
+                    JsonParser.parseString(json).getAsJsonObject().getAsJsonArray("items")) {
+                JsonObject pod = item.getAsJsonObject();
+                JsonObject metadata = pod.getAsJsonObject("metadata");
+                if (!metadata.has("deletionTimestamp")) {
+                    JsonObject status = pod.getAsJsonObject("status");
+                    pods.add(new Pod(
+                            metadata.get("name").getAsString(),
+                            isReady(status),
+                            status.has("phase")
+                                    && status.get("phase").getAsString().equals("Running"),
+                            why(status)));
                 }
             }
-            return names.stream().sorted().toList();
+            return pods.stream().sorted(Comparator.comparing(Pod::name)).toList();
         } catch (JsonParseException | IllegalStateException | ClassCastException e) {
             throw new Failure("kubectl get pods: its answer is not understood (" + e.getMessage() + ")");
         }
     }
 
-    private static boolean isReady(JsonObject pod) {
-        return pod.getAsJsonObject("status").get("conditions") instanceof JsonArray conditions
+    private static String why(JsonObject status) {
+        if (status.get("containerStatuses") instanceof JsonArray containers) {
+            for (JsonElement element : containers) {
+                JsonObject container = element.getAsJsonObject();
+                JsonObject waiting = container.getAsJsonObject("state").getAsJsonObject("waiting");
+                if (waiting != null) {
+                    String last = text(container, "lastState", "terminated", "message")
+                            .strip();
+                    String said =
+                            last.isEmpty() ? text(waiting, "message") : last.substring(last.lastIndexOf('\n') + 1);
+                    return text(waiting, "reason") + (said.isEmpty() ? "" : ": " + said);
+                }
+            }
+        }
+        return "";
+    }
+
+    private static String text(JsonObject object, String... path) {
+        JsonElement at = object;
+        for (String step : path) {
+            at = at instanceof JsonObject here ? here.get(step) : null;
+        }
+        return at != null && at.isJsonPrimitive() ? at.getAsString() : "";
+    }
+
+    private static boolean isReady(JsonObject status) {
+        return status.get("conditions") instanceof JsonArray conditions
                 && conditions.asList().stream()
                         .map(JsonElement::getAsJsonObject)
                         .anyMatch(

@@ -1,5 +1,9 @@
 package dev.mesh.cli.client;
 
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonParser;
 import dev.mesh.api.proto.v1.Answer;
 import dev.mesh.api.proto.v1.AskRequest;
 import dev.mesh.api.proto.v1.DumpRequest;
@@ -13,6 +17,12 @@ import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.StatusRuntimeException;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -27,14 +37,18 @@ public final class PilotClient implements AutoCloseable {
     private static final long SECONDS = 10;
     private static final int PORT = 15010;
 
+    private static final int HTTP_PORT = 15014;
+
     private final List<Replica> replicas;
+    private final List<String> unready;
 
     /// @param place what a person knows it by
     /// @param forward what is to be ended with the client; null: nothing
     private record Replica(String place, ManagedChannel channel, Kubectl.@Nullable Forward forward) {}
 
-    private PilotClient(List<Replica> replicas) {
+    private PilotClient(List<Replica> replicas, List<String> unready) {
         this.replicas = List.copyOf(replicas);
+        this.unready = List.copyOf(unready);
     }
 
     /// A pilot whose plaintext port can be reached.
@@ -45,7 +59,7 @@ public final class PilotClient implements AutoCloseable {
         if (!address.matches("(\\[[0-9a-fA-F:.]+]|[^:/\\s]+):[0-9]{1,5}")) {
             throw new Failure("--pilot: \"" + address + "\" (expected: host:port)");
         }
-        return new PilotClient(List.of(new Replica("at " + address, channel(address), null)));
+        return new PilotClient(List.of(new Replica("at " + address, channel(address), null)), List.of());
     }
 
     /// The pilot of a cluster: each of its pods, by a forwarded port, which takes the right to `pods/portforward` in
@@ -55,21 +69,71 @@ public final class PilotClient implements AutoCloseable {
     /// @throws Failure if there is none, or it cannot be reached
     public static PilotClient inCluster(Kubectl kubectl, String namespace, String revision) {
         var replicas = new ArrayList<Replica>();
+        var unready = new ArrayList<String>();
         try (var _ = Progress.of("looking for the pilot in " + namespace)) {
-            for (String pod : kubectl.readyPods(namespace, "app=mesh-pilot,istio.io/rev=" + revision)) {
-                var forward = kubectl.forward(namespace, pod, PORT);
-                replicas.add(new Replica(pod + " in " + namespace, channel("127.0.0.1:" + forward.port()), forward));
+            for (Kubectl.Pod pod : kubectl.pods(namespace, "app=mesh-pilot,istio.io/rev=" + revision)) {
+                String place = pod.name() + " in " + namespace;
+                if (!pod.ready()) {
+                    unready.add("pilot " + place + " is not ready: " + why(kubectl, namespace, pod));
+                    continue;
+                }
+                var forward = kubectl.forward(namespace, pod.name(), PORT);
+                replicas.add(new Replica(place, channel("127.0.0.1:" + forward.port()), forward));
             }
         } catch (Failure e) {
             replicas.forEach(PilotClient::close);
             throw e;
         }
         if (replicas.isEmpty()) {
-            throw new Failure("no pilot of revision " + revision + " runs in the namespace " + namespace
-                    + " of the cluster: is the mesh installed (meshctl install), or elsewhere (--mesh-namespace,"
-                    + " --revision, --context)?");
+            throw new Failure(
+                    unready.isEmpty()
+                            ? "no pilot of revision " + revision + " runs in the namespace " + namespace
+                                    + " of the cluster: is the mesh installed (meshctl install), or elsewhere"
+                                    + " (--mesh-namespace, --revision, --context)?"
+                            : String.join("\n", unready));
         }
-        return new PilotClient(replicas);
+        return new PilotClient(replicas, unready);
+    }
+
+    // What its probes tell; nobody but loopback may ask, hence by a forwarded port.
+    private static String why(Kubectl kubectl, String namespace, Kubectl.Pod pod) {
+        if (!pod.why().isEmpty() || !pod.running()) {
+            return pod.why().isEmpty() ? "it has not been started yet (kubectl describe pod says why)" : pod.why();
+        }
+        try (var forward = kubectl.forward(namespace, pod.name(), HTTP_PORT);
+                var http = HttpClient.newBuilder()
+                        .version(HttpClient.Version.HTTP_1_1)
+                        .build()) {
+            var request = HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + forward.port() + "/health/readiness"))
+                    .timeout(Duration.ofSeconds(SECONDS))
+                    .build();
+            String waitsFor = waitsFor(
+                    http.send(request, HttpResponse.BodyHandlers.ofString()).body());
+            if (!waitsFor.isEmpty()) {
+                return "it waits for " + waitsFor;
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (IOException | Failure e) {
+            return "its health cannot be asked (" + e.getMessage() + "); kubectl logs -n " + namespace + " "
+                    + pod.name();
+        }
+        return "its log may say why: kubectl logs -n " + namespace + " " + pod.name();
+    }
+
+    /// What the pilot says that it waits for, of its readiness; empty if it does not. Pure.
+    ///
+    /// @param health JSON of Spring's health endpoint
+    static String waitsFor(String health) {
+        try {
+            JsonElement at = JsonParser.parseString(health);
+            for (String step : List.of("components", "pilot", "details", "waitsFor")) {
+                at = at instanceof JsonObject here ? here.get(step) : null;
+            }
+            return at != null && at.isJsonPrimitive() ? at.getAsString() : "";
+        } catch (JsonParseException e) {
+            return "";
+        }
     }
 
     private static ManagedChannel channel(String address) {
@@ -78,13 +142,16 @@ public final class PilotClient implements AutoCloseable {
                 .build();
     }
 
-    /// All connected proxies. What has just moved from one replica to another may be there twice.
+    /// All connected proxies. What has just moved from one replica to another may be there twice. Troubles name the
+    /// replica whose they are, and which are not ready.
     public ListProxiesResponse proxies() {
         var all = ListProxiesResponse.newBuilder();
         for (Replica replica : replicas) {
             var answer = proxies(replica);
             all.setPilotVersion(answer.getPilotVersion()).addAllProxies(answer.getProxiesList());
+            answer.getTroublesList().forEach(trouble -> all.addTroubles("pilot " + replica.place + ": " + trouble));
         }
+        all.addAllTroubles(unready);
         return all.build();
     }
 

@@ -23,7 +23,8 @@ import picocli.CommandLine.Spec;
         name = "proxy-status",
         aliases = "ps",
         description = {
-            "Lists the connected proxies, what they took of their configuration, and what is in effect.",
+            "Lists the connected proxies, what they took of their configuration, and what is in effect; below it, what the"
+                    + " pilot cannot do.",
             "",
             "SYNCED: the proxy took what it was sent; STALE: it has not answered yet; ERROR: it refused it, for the reason"
                     + " below; NOT SENT: there is none for it. APPLIED: the last push is in effect (only mesh-proxy tells)."
@@ -78,6 +79,10 @@ public final class ProxyStatusCommand implements Callable<Integer> {
                                 + shortName(type.getTypeUrl()) + ": " + type.getLastError());
                     }
                 }
+            }
+            if (answer.getTroublesCount() > 0) {
+                out.println();
+                answer.getTroublesList().forEach(out::println);
             }
             out.flush();
             return errors == 0 ? 0 : 1;

@@ -40,10 +40,12 @@ public final class Version implements Callable<Integer> {
         var answer = new JsonObject();
         answer.addProperty("meshctl", own());
         var counts = new TreeMap<String, Long>();
+        var troubles = new JsonArray();
         if (remote) {
             try (var client = pilot.client()) {
                 var proxies = client.proxies();
                 answer.addProperty("pilot", proxies.getPilotVersion());
+                proxies.getTroublesList().forEach(troubles::add);
                 counts.putAll(proxies.getProxiesList().stream()
                         .collect(Collectors.groupingBy(ProxyStatus::getProxyVersion, Collectors.counting())));
             }
@@ -55,6 +57,7 @@ public final class Version implements Callable<Integer> {
                 all.add(one);
             });
             answer.add("proxies", all);
+            answer.add("troubles", troubles);
         }
         PrintWriter out = spec.commandLine().getOut();
         if (form.output == Output.TABLE) {
@@ -62,6 +65,7 @@ public final class Version implements Callable<Integer> {
             if (remote) {
                 out.println("mesh-pilot " + answer.get("pilot").getAsString());
                 counts.forEach((version, count) -> out.println(version + " (" + count + " connected)"));
+                troubles.forEach(trouble -> out.println(trouble.getAsString()));
             }
         } else {
             out.print(form.output.text(answer));

@@ -19,6 +19,7 @@ import dev.mesh.pilot.kube.KubeOptions;
 import dev.mesh.pilot.kube.KubeSource;
 import dev.mesh.pilot.kube.Standing;
 import dev.mesh.pilot.kubeconfig.KubernetesClients;
+import dev.mesh.pilot.registry.Troubles;
 import dev.mesh.pilot.status.StatusWriter;
 import dev.mesh.pilot.webhook.CaBundles;
 import io.fabric8.kubernetes.client.KubernetesClient;
@@ -49,6 +50,7 @@ final class MeshServers implements AutoCloseable {
     private static final Logger LOGGER = LoggerFactory.getLogger(MeshServers.class);
     private static final int LOOK_MINUTES = 10;
     private static final int REVIEW_SECONDS = 1;
+    private static final String CERTIFICATE = "the pilot's own certificate";
     // Every namespace has it, with its own name; the pilot's own is of the mesh whatever is discovered.
     private static final String NAME = "kubernetes.io/metadata.name";
     // As Istio's: who is connected proves again and again that it may be.
@@ -87,15 +89,16 @@ final class MeshServers implements AutoCloseable {
             throws IOException, CertificateAuthority.Refused {
         KubernetesClient client = opened(KubernetesClients.of(cluster.kubeconfig()));
         Clock clock = Clock.systemUTC();
+        Troubles troubles = pilot.troubleBook();
         var changes = new CopyOnWriteArrayList<Runnable>();
-        var roots = opened(
-                new RootStore(client, cluster.namespace(), trustDomain, clock, () -> changes.forEach(Runnable::run)));
+        var roots = opened(new RootStore(
+                client, cluster.namespace(), trustDomain, clock, () -> changes.forEach(Runnable::run), troubles));
         roots.open();
         SigningMaterial first = roots.material();
         var authority = new CertificateAuthority(roots::material, clock);
         var certificate = new LiveCertificate(authority, names(cluster), clock);
         var access = new KubernetesSecretAccess(
-                client, pilot.troubleBook(), clock, pilot::wantSecrets, identity -> pilot.refresh(identity::equals));
+                client, troubles, clock, pilot::wantSecrets, identity -> pilot.refresh(identity::equals));
         pilot.secretAccess(access);
         var services = new ArrayList<BindableService>(pilot.forProxies());
         var counts = new IssuanceCounts();
@@ -103,13 +106,14 @@ final class MeshServers implements AutoCloseable {
         SecureServer server = opened(new SecureServer(
                 new InetSocketAddress(securePort),
                 certificate,
-                new MeshTrust(() -> roots.material().roots()),
+                new MeshTrust(() -> roots.material().roots(), troubles),
                 new Authentication(
                         new JudgedTokens(new KubernetesTokens(client, trustDomain), clock),
                         trustDomain,
                         clock,
                         counts,
-                        accounts(pilot)),
+                        accounts(pilot),
+                        troubles),
                 pilot.executor(),
                 LONGEST_CONNECTION,
                 services));
@@ -128,20 +132,26 @@ final class MeshServers implements AutoCloseable {
         var distribution = opened(new RootDistribution(
                 client,
                 () -> roots.material().rootsPem(),
-                labels -> cluster.namespace().equals(labels.get(NAME)) || pilot.discovers(labels)));
+                labels -> cluster.namespace().equals(labels.get(NAME)) || pilot.discovers(labels),
+                troubles));
         distribution.start();
         pilot.onDiscovery(distribution::changed);
         var bundles = opened(new CaBundles(
                 client,
                 cluster.namespace(),
                 cluster.revision(),
-                () -> roots.material().rootsPem()));
+                () -> roots.material().rootsPem(),
+                troubles));
         bundles.start();
         ScheduledExecutorService renewals = Executors.newSingleThreadScheduledExecutor(
                 Thread.ofPlatform().name("renewals").daemon(true).factory());
         open.push(renewals::shutdownNow);
-        renewals.scheduleWithFixedDelay(certificate::renewIfDue, LOOK_MINUTES, LOOK_MINUTES, TimeUnit.MINUTES);
-        changes.add(() -> renew(certificate));
+        renewals.scheduleWithFixedDelay(
+                () -> renew(certificate, certificate::renewIfDue, troubles),
+                LOOK_MINUTES,
+                LOOK_MINUTES,
+                TimeUnit.MINUTES);
+        changes.add(() -> renew(certificate, certificate::renew, troubles));
         changes.add(distribution::changed);
         changes.add(bundles::changed);
         if (roots.material() != first) {
@@ -157,13 +167,7 @@ final class MeshServers implements AutoCloseable {
                 pilot.end(namespace, name);
             });
             var status = opened(new StatusWriter(
-                    client,
-                    cluster.namespace(),
-                    cluster.revision(),
-                    replica(),
-                    sight(pilot, source),
-                    pilot.troubleBook(),
-                    clock));
+                    client, cluster.namespace(), cluster.revision(), replica(), sight(pilot, source), troubles, clock));
             source.onSeen(status::changed);
             pilot.onSnapshot(status::changed);
             status.start();
@@ -222,11 +226,20 @@ final class MeshServers implements AutoCloseable {
         }
     }
 
-    private static void renew(LiveCertificate certificate) {
+    private interface Renewal {
+        void run() throws CertificateAuthority.Refused;
+    }
+
+    private static void renew(LiveCertificate certificate, Renewal renewal, Troubles troubles) {
         try {
-            certificate.renew();
+            renewal.run();
+            troubles.over(CERTIFICATE);
         } catch (CertificateAuthority.Refused e) {
-            LOGGER.atError().log("the pilot's own certificate could not be renewed: {}", e.getMessage());
+            troubles.tell(
+                    CERTIFICATE,
+                    "the pilot's own certificate, which ends at "
+                            + certificate.current().getNotAfter().toInstant()
+                            + ", cannot be renewed, and no proxy gets one: " + e.getMessage());
         }
     }
 

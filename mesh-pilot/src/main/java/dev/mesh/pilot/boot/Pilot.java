@@ -94,7 +94,7 @@ public final class Pilot implements AutoCloseable {
         server = NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), xdsPort))
                 .addService(ads)
                 .addService(sessions)
-                .addService(new MeshQueries(ads, sessions, this::position))
+                .addService(new MeshQueries(ads, sessions, this::position, this::troubles))
                 .executor(pushes)
                 .permitKeepAliveTime(10, TimeUnit.SECONDS)
                 .permitKeepAliveWithoutCalls(true)

@@ -3,6 +3,7 @@ package dev.mesh.pilot.ca;
 import dev.mesh.api.identity.SpiffeId;
 import dev.mesh.api.proto.istio.auth.IstioCertificateServiceGrpc;
 import dev.mesh.pilot.model.Caller;
+import dev.mesh.pilot.registry.Troubles;
 import dev.mesh.pilot.serve.Callers;
 import io.grpc.Context;
 import io.grpc.Contexts;
@@ -12,6 +13,8 @@ import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import io.grpc.Status;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.security.cert.Certificate;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateParsingException;
@@ -40,16 +43,24 @@ public final class Authentication implements ServerInterceptor {
     private final Clock clock;
     private final IssuanceCounts counts;
     private final Accounts accounts;
+    private final Troubles troubles;
 
     /// @param counts told of each request for a certificate that is refused here
     /// @param accounts who is of none of them proves nothing by a certificate from when he was
+    /// @param troubles told whom it refused
     public Authentication(
-            TokenReviewer tokens, String trustDomain, Clock clock, IssuanceCounts counts, Accounts accounts) {
+            TokenReviewer tokens,
+            String trustDomain,
+            Clock clock,
+            IssuanceCounts counts,
+            Accounts accounts,
+            Troubles troubles) {
         this.tokens = tokens;
         this.trustDomain = trustDomain;
         this.clock = clock;
         this.counts = counts;
         this.accounts = accounts;
+        this.troubles = troubles;
     }
 
     @Override
@@ -96,13 +107,22 @@ public final class Authentication implements ServerInterceptor {
         }
     }
 
-    private static <Q, R> ServerCall.Listener<Q> refuse(ServerCall<Q, R> call, Status status) {
+    private <Q, R> ServerCall.Listener<Q> refuse(ServerCall<Q, R> call, Status status) {
         LOGGER.atWarn()
                 .addKeyValue("method", call.getMethodDescriptor().getFullMethodName())
                 .addKeyValue("peer", call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR))
                 .log("refused: {}", status.getDescription());
+        String peer = peer(call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR));
+        troubles.happened("refused " + peer, "refused a call of " + peer + ": " + status.getDescription());
         call.close(status, new Metadata());
         return new ServerCall.Listener<>() {};
+    }
+
+    // Without its port, which is another one each time.
+    private static String peer(@Nullable SocketAddress address) {
+        return address instanceof InetSocketAddress internet
+                ? internet.getAddress().getHostAddress()
+                : String.valueOf(address);
     }
 
     private @Nullable Caller byCertificate(@Nullable SSLSession session) throws TokenReviewer.Invalid, Unidentified {

@@ -14,13 +14,10 @@ import java.util.Map;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.X509ExtendedKeyManager;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /// The certificate that the pilot's own servers show: signed by its own authority, renewed at half of its life, in use
 /// from the next handshake on. Thread-safe.
 public final class LiveCertificate {
-    private static final Logger LOGGER = LoggerFactory.getLogger(LiveCertificate.class);
     // A handshake that has chosen one must find its key a moment later.
     private static final int KEPT = 3;
 
@@ -59,7 +56,9 @@ public final class LiveCertificate {
     }
 
     /// Makes a new one if half of the life is over. To be called now and then.
-    public synchronized void renewIfDue() {
+    ///
+    /// @throws CertificateAuthority.Refused if it is, and none can be made
+    public synchronized void renewIfDue() throws CertificateAuthority.Refused {
         Held now = held.get(newest);
         if (now == null) {
             return;
@@ -68,11 +67,7 @@ public final class LiveCertificate {
         Instant from = certificate.getNotBefore().toInstant();
         Duration life = Duration.between(from, certificate.getNotAfter().toInstant());
         if (clock.instant().isAfter(from.plus(life.dividedBy(2)))) {
-            try {
-                renew();
-            } catch (CertificateAuthority.Refused e) {
-                LOGGER.atError().log("the pilot's own certificate could not be renewed: {}", e.getMessage());
-            }
+            renew();
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.mesh.pilot.ca;
 
+import dev.mesh.pilot.registry.Troubles;
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
 import io.fabric8.kubernetes.api.model.Namespace;
@@ -8,7 +9,6 @@ import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
 import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
 import java.net.HttpURLConnection;
-import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
@@ -44,13 +44,18 @@ public final class RootDistribution implements AutoCloseable {
     private final Predicate<Map<String, String>> discovers;
     private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().name("root-distribution").daemon(true).factory());
-    private final Map<String, String> trouble = new HashMap<>();
+    private final Troubles troubles;
     private volatile @Nullable SharedIndexInformer<Namespace> namespaces;
     private volatile @Nullable SharedIndexInformer<ConfigMap> maps;
 
     /// @param roots PEM, as of now
     /// @param discovers whether the mesh discovers a namespace of these labels, as of now; others are left alone
-    public RootDistribution(KubernetesClient client, Supplier<String> roots, Predicate<Map<String, String>> discovers) {
+    public RootDistribution(
+            KubernetesClient client,
+            Supplier<String> roots,
+            Predicate<Map<String, String>> discovers,
+            Troubles troubles) {
+        this.troubles = troubles;
         this.client = client;
         this.roots = roots;
         this.discovers = discovers;
@@ -107,11 +112,12 @@ public final class RootDistribution implements AutoCloseable {
                     || namespace == null
                     || (namespace.getStatus() != null
                             && "Terminating".equals(namespace.getStatus().getPhase()))) {
+                troubles.over(subject(name));
                 return;
             }
             Map<String, String> labels = namespace.getMetadata().getLabels();
             if (!discovers.test(labels == null ? Map.of() : labels)) {
-                trouble.remove(name);
+                troubles.over(subject(name));
                 return; // what was written there stays: its proxies may still run
             }
             ConfigMap found = written.getStore().getByKey(name + "/" + NAME);
@@ -129,7 +135,7 @@ public final class RootDistribution implements AutoCloseable {
                 client.resource(new ConfigMapBuilder(found).withData(data).build())
                         .update();
             }
-            trouble.remove(name);
+            troubles.over(subject(name));
         } catch (KubernetesClientException e) {
             if (e.getCode() == HttpURLConnection.HTTP_CONFLICT) {
                 return; // somebody wrote it: the watch tells what
@@ -151,9 +157,11 @@ public final class RootDistribution implements AutoCloseable {
     }
 
     private void tell(String namespace, String what) {
-        if (!what.equals(trouble.put(namespace, what))) {
-            LOGGER.atWarn().log("namespace {}: {}", namespace, what);
-        }
+        troubles.tell(subject(namespace), "namespace " + namespace + ": " + what);
+    }
+
+    private static String subject(String namespace) {
+        return "root in namespace " + namespace;
     }
 
     private void again(String name) {

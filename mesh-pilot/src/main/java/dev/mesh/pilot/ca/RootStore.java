@@ -1,6 +1,7 @@
 package dev.mesh.pilot.ca;
 
 import dev.mesh.pilot.kubeconfig.Changed;
+import dev.mesh.pilot.registry.Troubles;
 import io.fabric8.kubernetes.api.model.Secret;
 import io.fabric8.kubernetes.api.model.SecretBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
@@ -37,6 +38,7 @@ import org.slf4j.LoggerFactory;
 /// that a pilot that starts later trusts and distributes them too.
 public final class RootStore implements AutoCloseable {
     private static final Logger LOGGER = LoggerFactory.getLogger(RootStore.class);
+    private static final String SUBJECT = "the mesh's signing key";
     private static final String PLUGGED_IN = "cacerts";
     private static final String SELF_SIGNED = "istio-ca-secret";
     private static final String TYPE = "istio.io/ca-root";
@@ -54,6 +56,7 @@ public final class RootStore implements AutoCloseable {
     private final String trustDomain;
     private final Clock clock;
     private final Runnable onChange;
+    private final Troubles troubles;
     private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().name("root-store").daemon(true).factory());
     private final List<SharedIndexInformer<Secret>> followed = new ArrayList<>();
@@ -63,7 +66,14 @@ public final class RootStore implements AutoCloseable {
 
     /// @param trustDomain named in a root that is made here
     /// @param onChange called after the material changed, on the store's thread
-    public RootStore(KubernetesClient client, String namespace, String trustDomain, Clock clock, Runnable onChange) {
+    public RootStore(
+            KubernetesClient client,
+            String namespace,
+            String trustDomain,
+            Clock clock,
+            Runnable onChange,
+            Troubles troubles) {
+        this.troubles = troubles;
         this.client = client;
         this.namespace = namespace;
         this.trustDomain = trustDomain;
@@ -299,8 +309,9 @@ public final class RootStore implements AutoCloseable {
     private void refresh() {
         try {
             take(load());
+            troubles.over(SUBJECT);
         } catch (IllegalArgumentException | KubernetesClientException e) {
-            LOGGER.atError().log("the last good signing key stays in use: {}", e.getMessage());
+            troubles.tell(SUBJECT, "the last good signing key stays in use: " + e.getMessage());
         } catch (RuntimeException e) {
             LOGGER.atError().setCause(e).log("error of the pilot; the last good signing key stays in use");
         }

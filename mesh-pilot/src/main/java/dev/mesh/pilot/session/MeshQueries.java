@@ -29,6 +29,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.concurrent.CompletionException;
+import java.util.function.Supplier;
 
 /// Answers people: which proxies there are, what they apply, and what a proxy itself says.
 public final class MeshQueries extends MeshQueryGrpc.MeshQueryImplBase {
@@ -39,6 +40,7 @@ public final class MeshQueries extends MeshQueryGrpc.MeshQueryImplBase {
     private final AdsService ads;
     private final ProxySessions sessions;
     private final Positions positions;
+    private final Supplier<List<String>> troubles;
 
     /// Where a rule of an object stands: `file:line:column`, or empty.
     @FunctionalInterface
@@ -46,10 +48,12 @@ public final class MeshQueries extends MeshQueryGrpc.MeshQueryImplBase {
         String of(String kind, String namespace, String name, String rule);
     }
 
-    public MeshQueries(AdsService ads, ProxySessions sessions, Positions positions) {
+    /// @param troubles what the pilot cannot do now, a sentence each
+    public MeshQueries(AdsService ads, ProxySessions sessions, Positions positions, Supplier<List<String>> troubles) {
         this.ads = ads;
         this.sessions = sessions;
         this.positions = positions;
+        this.troubles = troubles;
     }
 
     @Override
@@ -59,6 +63,7 @@ public final class MeshQueries extends MeshQueryGrpc.MeshQueryImplBase {
         for (var connected : ads.connected()) {
             response.addProxies(status(connected));
         }
+        response.addAllTroubles(troubles.get());
         out.onNext(response.build());
         out.onCompleted();
     }

@@ -192,6 +192,14 @@ final class Leader implements AutoCloseable {
             running.cancel(true);
         }
         timer.shutdownNow();
-        calls.close();
+        calls.shutdown();
+        try {
+            // An API server that does not answer is not waited for: the Lease runs out by itself.
+            if (!calls.awaitTermination(RETRY.toMillis(), TimeUnit.MILLISECONDS)) {
+                calls.shutdownNow();
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 }

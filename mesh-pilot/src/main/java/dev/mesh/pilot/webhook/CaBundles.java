@@ -1,5 +1,6 @@
 package dev.mesh.pilot.webhook;
 
+import dev.mesh.pilot.registry.Troubles;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.admissionregistration.v1.MutatingWebhookConfiguration;
 import io.fabric8.kubernetes.api.model.admissionregistration.v1.ValidatingWebhookConfiguration;
@@ -25,6 +26,7 @@ import org.slf4j.LoggerFactory;
 /// bytes.
 public final class CaBundles implements AutoCloseable {
     private static final Logger LOGGER = LoggerFactory.getLogger(CaBundles.class);
+    private static final String SUBJECT = "webhook certificates";
     private static final int AGAIN_SECONDS = 5;
 
     private final KubernetesClient client;
@@ -34,11 +36,13 @@ public final class CaBundles implements AutoCloseable {
             Thread.ofPlatform().name("ca-bundles").daemon(true).factory());
     private volatile @Nullable SharedIndexInformer<MutatingWebhookConfiguration> mutating;
     private volatile @Nullable SharedIndexInformer<ValidatingWebhookConfiguration> validating;
-    private String trouble = "";
+    private final Troubles troubles;
 
     /// @param namespace of the pilot
     /// @param roots PEM, as of now
-    public CaBundles(KubernetesClient client, String namespace, String revision, Supplier<String> roots) {
+    public CaBundles(
+            KubernetesClient client, String namespace, String revision, Supplier<String> roots, Troubles troubles) {
+        this.troubles = troubles;
         this.client = client;
         this.ours = new Ours(namespace, revision);
         this.roots = roots;
@@ -71,7 +75,7 @@ public final class CaBundles implements AutoCloseable {
             if (validators != null) {
                 validators.getStore().list().forEach(this::put);
             }
-            trouble = "";
+            troubles.over(SUBJECT);
         } catch (KubernetesClientException e) {
             if (e.getCode() == HttpURLConnection.HTTP_CONFLICT) {
                 return; // somebody wrote it: the watch tells what
@@ -79,10 +83,7 @@ public final class CaBundles implements AutoCloseable {
             String what = e.getCode() == HttpURLConnection.HTTP_FORBIDDEN
                     ? "the pilot's service account may not update webhook configurations (look at its ClusterRole)"
                     : String.valueOf(e.getMessage());
-            if (!what.equals(trouble)) {
-                LOGGER.atWarn().log("the API server does not know the webhooks' root yet: {}", what);
-            }
-            trouble = what;
+            troubles.tell(SUBJECT, "the API server does not know the webhooks' root yet: " + what);
             if (!thread.isShutdown()) {
                 thread.schedule(this::reconcile, AGAIN_SECONDS, TimeUnit.SECONDS);
             }

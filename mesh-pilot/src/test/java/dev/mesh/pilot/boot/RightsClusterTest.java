@@ -1,8 +1,12 @@
 package dev.mesh.pilot.boot;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
+import dev.mesh.api.proto.istio.auth.IstioCertificateRequest;
+import dev.mesh.api.proto.istio.auth.IstioCertificateServiceGrpc;
 import dev.mesh.api.xds.XdsType;
+import dev.mesh.pilot.ca.Requests;
 import dev.mesh.pilot.kube.KubeOptions;
 import dev.mesh.pilot.kube.KubeSource;
 import dev.mesh.pilot.kube.TestApiServer;
@@ -26,11 +30,17 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.KeyPair;
+import java.security.cert.CertificateFactory;
+import java.security.cert.X509Certificate;
+import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -89,7 +99,7 @@ class RightsClusterTest {
                 """.formatted(
                         certificate.getCertificatePEM().indent(4).stripTrailing(),
                         certificate.getPrivateKeyPEM().indent(4).stripTrailing()));
-        org.awaitility.Awaitility.await().ignoreExceptions().untilAsserted(() -> apply("""
+        await().ignoreExceptions().untilAsserted(() -> apply("""
                 apiVersion: networking.istio.io/v1
                 kind: Gateway
                 metadata: {name: edge, namespace: shop}
@@ -142,13 +152,43 @@ class RightsClusterTest {
         };
     }
 
+    private static ManagedChannel channel(String root, @Nullable KeyPair key, List<X509Certificate> chain)
+            throws IOException {
+        var tls = GrpcSslContexts.forClient()
+                .trustManager(new ByteArrayInputStream(root.getBytes(StandardCharsets.US_ASCII)));
+        if (key != null) {
+            tls.keyManager(key.getPrivate(), chain.toArray(X509Certificate[]::new));
+        }
+        return NettyChannelBuilder.forAddress("127.0.0.1", servers.securePort())
+                .overrideAuthority("mesh-pilot.mesh-system.svc")
+                .sslContext(tls.build())
+                .build();
+    }
+
+    private static List<X509Certificate> certificate(String root, KeyPair key) throws Exception {
+        ManagedChannel channel = channel(root, null, List.of());
+        try {
+            String leaf = IstioCertificateServiceGrpc.newBlockingStub(channel)
+                    .withDeadlineAfter(PATIENCE_SECONDS, TimeUnit.SECONDS)
+                    .withCallCredentials(token())
+                    .createCertificate(IstioCertificateRequest.newBuilder()
+                            .setCsr(Requests.pem(key, "spiffe://cluster.local/ns/shop/sa/edge"))
+                            .build())
+                    .getCertChain(0);
+            return List.of((X509Certificate) CertificateFactory.getInstance("X.509")
+                    .generateCertificate(new ByteArrayInputStream(leaf.getBytes(StandardCharsets.US_ASCII))));
+        } finally {
+            channel.shutdownNow();
+        }
+    }
+
     /// A gateway that names its Secret.
     ///
     /// @param answers about Secrets
     /// @param end how its stream ended
     private record Gateway(BlockingQueue<DeltaDiscoveryResponse> answers, CompletableFuture<Status> end) {}
 
-    private static Gateway gateway(ManagedChannel channel, CallCredentials token) {
+    private static Gateway gateway(ManagedChannel channel) {
         var gateway = new Gateway(new LinkedBlockingQueue<>(), new CompletableFuture<>());
         var node = Node.newBuilder().setId("router~10.0.0.1~edge-1.shop~shop.svc.cluster.local");
         node.getMetadataBuilder()
@@ -163,7 +203,6 @@ class RightsClusterTest {
                                                         .build()))
                                 .build());
         AggregatedDiscoveryServiceGrpc.newStub(channel)
-                .withCallCredentials(token)
                 .deltaAggregatedResources(new StreamObserver<>() {
                     @Override
                     public void onNext(DeltaDiscoveryResponse response) {
@@ -192,27 +231,21 @@ class RightsClusterTest {
 
     @Test
     void theRightComesLaterAndTheAccountGoes() throws Exception {
-        String root = org.awaitility.Awaitility.await()
-                .until(
+        String root = await().until(
                         () -> admin.configMaps()
                                 .inNamespace("shop")
                                 .withName("istio-ca-root-cert")
                                 .get(),
-                        java.util.Objects::nonNull)
+                        Objects::nonNull)
                 .getData()
                 .get("root-cert.pem");
-        ManagedChannel channel = NettyChannelBuilder.forAddress("127.0.0.1", servers.securePort())
-                .overrideAuthority("mesh-pilot.mesh-system.svc")
-                .sslContext(GrpcSslContexts.forClient()
-                        .trustManager(new ByteArrayInputStream(root.getBytes(StandardCharsets.US_ASCII)))
-                        .build())
-                .build();
+        KeyPair key = Requests.elliptic("secp256r1");
+        ManagedChannel channel = channel(root, key, certificate(root, key));
         try {
-            CallCredentials token = token();
-            Gateway gateway = gateway(channel, token);
+            Gateway gateway = gateway(channel);
             assertThat(gateway.answers.poll(PATIENCE_SECONDS, TimeUnit.SECONDS))
                     .extracting(DeltaDiscoveryResponse::getRemovedResourcesList)
-                    .isEqualTo(java.util.List.of("kubernetes://shop-cert"));
+                    .isEqualTo(List.of("kubernetes://shop-cert"));
 
             apply("""
                     apiVersion: rbac.authorization.k8s.io/v1
@@ -235,8 +268,7 @@ class RightsClusterTest {
             assertThat(gateway.end.get(PATIENCE_SECONDS, TimeUnit.SECONDS))
                     .extracting(Status::getDescription)
                     .isEqualTo("service account shop/edge was deleted or made anew");
-            // Its token was judged a moment ago, and is not asked about again.
-            assertThat(gateway(channel, token).end.get(PATIENCE_SECONDS, TimeUnit.SECONDS))
+            assertThat(gateway(channel).end.get(PATIENCE_SECONDS, TimeUnit.SECONDS))
                     .extracting(Status::getDescription)
                     .asString()
                     .startsWith("there is no service account shop/edge (any more)");
@@ -246,7 +278,7 @@ class RightsClusterTest {
                     kind: ServiceAccount
                     metadata: {name: edge, namespace: shop}
                     """);
-            Gateway anew = gateway(channel, token());
+            Gateway anew = gateway(channel);
             assertThat(anew.answers.poll(PATIENCE_SECONDS, TimeUnit.SECONDS))
                     .as("reviewed anew: the binding is by name")
                     .extracting(DeltaDiscoveryResponse::getResourcesCount)

@@ -25,6 +25,7 @@ import dev.mesh.pilot.generate.ConfigGenerators;
 import dev.mesh.pilot.model.Caller;
 import dev.mesh.pilot.push.PushContext;
 import dev.mesh.pilot.push.PushContextBuilder;
+import dev.mesh.pilot.registry.Troubles;
 import dev.mesh.pilot.serve.AdsService;
 import dev.mesh.pilot.session.ProxySessions;
 import io.envoyproxy.envoy.config.core.v3.Node;
@@ -84,11 +85,12 @@ class SecureServerTest {
     private static final Metadata.Key<String> AUTHORIZATION =
             Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
 
-    private final SigningMaterial root =
-            CertificateAuthority.selfSigned("cluster.local", Clock.systemUTC(), "the test's root");
+    private final SigningMaterial root = CertificateAuthority.selfSigned(
+            "cluster.local", Clock.offset(Clock.systemUTC(), Duration.ofDays(-10)), "the test's root");
     private final ExecutorService executor = Executors.newVirtualThreadPerTaskExecutor();
     private final List<ManagedChannel> channels = new ArrayList<>();
     private final IssuanceCounts counts = new IssuanceCounts();
+    private final Troubles troubles = new Troubles();
     private final Set<SpiffeId> deleted = ConcurrentHashMap.newKeySet();
     private ProxySessions sessions;
     private AdsService ads;
@@ -141,13 +143,14 @@ class SecureServerTest {
         return new SecureServer(
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
                 new LiveCertificate(authority, List.of(NAME), Clock.systemUTC()),
-                new MeshTrust(root::roots),
+                new MeshTrust(root::roots, troubles),
                 new Authentication(
                         SecureServerTest::review,
                         "cluster.local",
                         clock,
                         counts,
-                        identity -> !deleted.contains(identity)),
+                        identity -> !deleted.contains(identity),
+                        troubles),
                 executor,
                 longest,
                 List.of(new CertificateService(authority, counts), ads, sessions));
@@ -358,6 +361,29 @@ class SecureServerTest {
         Status after = status(mutual, null);
         assertThat(after.getCode()).isEqualTo(Status.Code.UNAUTHENTICATED);
         assertThat(after.getDescription()).startsWith("the certificate is not valid now");
+        assertThat(troubles.all())
+                .singleElement()
+                .asString()
+                .startsWith("refused a call of 127.0.0.1: the certificate is not valid now");
+    }
+
+    @Test
+    void aCertificateThatHasEndedIsRefusedAndSaidWithItsName() throws Exception {
+        KeyPair key = Requests.elliptic("secp256r1");
+        Clock past = Clock.fixed(Instant.now().minus(Duration.ofDays(3)), ZoneOffset.UTC);
+        var ended = new CertificateAuthority(() -> root, past)
+                .sign(
+                        Requests.pem(key, "spiffe://a/ns/b/sa/c"),
+                        new SpiffeId("cluster.local", "shop", "reviews"),
+                        Duration.ofHours(1));
+
+        assertThat(status(channel(root.roots(), key, ended.chain()), null).getCode())
+                .isEqualTo(Status.Code.UNAVAILABLE);
+
+        assertThat(troubles.all())
+                .singleElement()
+                .asString()
+                .startsWith("refused a client's certificate (spiffe://cluster.local/ns/shop/sa/reviews): it ended at ");
     }
 
     private static void open(

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.mesh.pilot.kube.TestApiServer;
+import dev.mesh.pilot.registry.Troubles;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.api.model.SecretBuilder;
 import java.nio.file.Path;
@@ -55,7 +56,7 @@ class RootStoreClusterTest {
     void aPluggedInRootFollowsTheOldOneWithoutAGap() throws Exception {
         try (var apiServer = new TestApiServer(work);
                 var admin = apiServer.admin();
-                var store = new RootStore(admin, "mesh-system", "cluster.local", clock, () -> {})) {
+                var store = new RootStore(admin, "mesh-system", "cluster.local", clock, () -> {}, new Troubles())) {
             admin.resource(new NamespaceBuilder()
                             .withNewMetadata()
                             .withName("mesh-system")
@@ -90,7 +91,7 @@ class RootStoreClusterTest {
             await().atMost(PATIENCE).until(() -> store.material().signer().equals(young.signer()));
             assertThat(store.material().roots()).containsExactly(young.signer(), old.signer());
 
-            try (var later = new RootStore(admin, "mesh-system", "cluster.local", clock, () -> {})) {
+            try (var later = new RootStore(admin, "mesh-system", "cluster.local", clock, () -> {}, new Troubles())) {
                 await().atMost(PATIENCE)
                         .until(() -> admin.secrets()
                                         .inNamespace("mesh-system")
