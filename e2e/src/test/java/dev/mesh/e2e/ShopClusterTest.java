@@ -256,6 +256,50 @@ class ShopClusterTest {
                 .contains("sidecar.istio.io/interceptionMode", "SOMEHOW", "REDIRECT");
     }
 
+    private static final String LOST = """
+            apiVersion: networking.istio.io/v1
+            kind: VirtualService
+            metadata: {name: lost, namespace: shop}
+            spec: {hosts: [lost.example], http: [{route: [{destination: {host: nowhere}}]}]}
+            """;
+    private static final String RULE = "{\"apiGroups\": [\"networking.istio.io\", \"security.istio.io\","
+            + " \"telemetry.istio.io\", \"extensions.istio.io\", \"mesh.dev\", \"gateway.networking.k8s.io\"],"
+            + " \"resources\": [\"*/status\"], \"verbs\": [\"get\", \"update\", \"patch\"]}";
+
+    private static void patchRights(String patch) {
+        cluster.kubectl().run("patch", "clusterrole", "mesh-pilot-mesh-system", "--type=json", "-p", patch);
+    }
+
+    @Test
+    void whatIsWrongWithARuleStandsOnItAndWhatThePilotMayNotDoIsSaidByMeshctl() {
+        patchRights("[{\"op\": \"test\", \"path\": \"/rules/3\", \"value\": " + RULE
+                + "}, {\"op\": \"remove\", \"path\": \"/rules/3\"}]");
+        try {
+            cluster.kubectl().apply(LOST);
+            for (String command : List.of("proxy-status", "version --remote")) {
+                await().atMost(PATIENCE)
+                        .untilAsserted(
+                                () -> assertThat(mesh.meshctl(command.split(" ", -1))
+                                                .succeeded()
+                                                .output())
+                                        .containsPattern(
+                                                "pilot mesh-pilot-\\S+ in mesh-system: cannot write what is found about"
+                                                        + " virtualservices.networking.istio.io on the objects: not allowed; grant"));
+            }
+        } finally {
+            patchRights("[{\"op\": \"add\", \"path\": \"/rules/3\", \"value\": " + RULE + "}]");
+        }
+        await().atMost(PATIENCE)
+                .untilAsserted(() -> assertThat(cluster.kubectl()
+                                .run("get", "virtualservice", "lost", "-n", SHOP, "-o", "jsonpath={.status}"))
+                        .contains("PassedAnalysis", "nowhere.shop.svc.cluster.local is no service that is known"));
+        await().atMost(PATIENCE)
+                .untilAsserted(() -> assertThat(
+                                mesh.meshctl("proxy-status").succeeded().output())
+                        .doesNotContain("cannot write"));
+        cluster.kubectl().run("delete", "virtualservice", "lost", "-n", SHOP);
+    }
+
     /// All proxies of the shop are connected, and what they were sent is in effect.
     private static void awaitProxies() {
         await().atMost(PATIENCE)
