@@ -330,7 +330,7 @@ func endMachines(dir string) error {
 			return fmt.Errorf("machines have not ended: %v", left)
 		}
 		if planned {
-			if err := removeLink(p.hostLink()); err != nil {
+			if err := p.removeHostLink(); err != nil {
 				return fmt.Errorf("the network device %s cannot be removed: %w", p.hostLink(), err)
 			}
 		}

@@ -96,10 +96,13 @@ func (p plan) layNetwork(control int, nodes []int) error {
 	}
 	defer inControl.Close()
 	defer controlNamespace.Close()
+	// Another cluster may have taken the range meanwhile: then nothing is done to its device.
+	if err := p.ownHostLink(host, controlNamespace); err != nil {
+		return fmt.Errorf("no network between the host and the cluster: %w", err)
+	}
 	err = errors.Join(
 		up(inControl, "lo"),
 		inControl.LinkAdd(&netlink.Bridge{LinkAttrs: named("bridge0")}),
-		join(host, p.hostLink(), controlNamespace, "host0"),
 		attach(inControl, "host0", "bridge0"),
 		p.addressed(inControl, "bridge0", p.control),
 		p.addressed(host, p.hostLink(), p.host),
@@ -115,6 +118,18 @@ func (p plan) layNetwork(control int, nodes []int) error {
 	// Any node knows the Services.
 	first := func(family int) net.IP { return p.node(0, family) }
 	return errors.Join(p.route(inControl, p.services, first), p.route(inControl, p.balancers, first))
+}
+
+// ownHostLink makes the host's network device, and writes on it whose it is: names are used again.
+func (p plan) ownHostLink(host *netlink.Handle, control netns.NsHandle) error {
+	if err := join(host, p.hostLink(), control, "host0"); err != nil {
+		return err
+	}
+	link, err := host.LinkByName(p.hostLink())
+	if err != nil {
+		return err
+	}
+	return host.LinkSetAlias(link, cgroupName(p.Dir))
 }
 
 func (p plan) layNodeNetwork(inControl *netlink.Handle, node, pid, nodes int) error {
@@ -226,11 +241,14 @@ func (p plan) route(in *netlink.Handle, to func(family int) *net.IPNet, by func(
 	return nil
 }
 
-// removeLink removes a network device of the host. The kernel does so itself when the machines' networks go, but takes
-// its time if a connection lingers.
-func removeLink(name string) error {
-	link, err := netlink.LinkByName(name)
+// removeHostLink removes the cluster's network device of the host. The kernel does so itself when the machines' networks
+// go, but takes its time if a connection lingers; meanwhile, or long after, one of that name may be another cluster's.
+func (p plan) removeHostLink() error {
+	link, err := netlink.LinkByName(p.hostLink())
 	if errors.As(err, new(netlink.LinkNotFoundError)) {
+		return nil
+	}
+	if err == nil && link.Attrs().Alias != cgroupName(p.Dir) {
 		return nil
 	}
 	if err == nil {

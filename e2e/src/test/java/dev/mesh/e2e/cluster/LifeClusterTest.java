@@ -53,6 +53,26 @@ class LifeClusterTest {
         assertThat(dir).doesNotExist();
     }
 
+    @Test
+    void theNetworkOfAnotherClusterOfTheSameRangeStays() throws Exception {
+        Path dir = Files.createDirectory(work.resolve("cluster"));
+        Files.writeString(dir.resolve("cluster.json"), "{\"dir\": \"" + dir + "\", \"octet\": 216}");
+        execute("ip", "link", "add", "mesh216", "type", "veth", "peer", "name", "mesh216x");
+        try {
+            assertThat(run("down", "--dir", dir.toString())).isEmpty();
+
+            execute("ip", "link", "show", "mesh216");
+        } finally {
+            execute("ip", "link", "del", "mesh216");
+        }
+    }
+
+    private static void execute(String... command) throws IOException, InterruptedException {
+        var process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(process.waitFor()).as(said).isZero();
+    }
+
     private static String run(String... arguments) throws IOException {
         var command = new ArrayList<>(List.of(Cluster.kube()));
         command.addAll(List.of(arguments));
