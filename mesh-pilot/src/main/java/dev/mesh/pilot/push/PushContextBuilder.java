@@ -49,10 +49,16 @@ public final class PushContextBuilder {
     /// @param objects in the order of their source; where both have one, `creationTimestamp` goes before it
     /// @param defaults where the settings of the mesh say nothing
     public static PushContext build(long revision, Collection<MeshObject> objects, MeshDefaults defaults) {
+        return build(revision, objects, defaults, new WorkloadMemory());
+    }
+
+    /// @param memory of the snapshot before
+    static PushContext build(
+            long revision, Collection<MeshObject> objects, MeshDefaults defaults, WorkloadMemory memory) {
         var builder = new PushContextBuilder(defaults);
-        objects.stream().sorted(OLDEST_FIRST).forEach(builder::add);
-        return builder.context(
-                revision, Workloads.of(objects.stream().sorted(OLDEST_FIRST).toList()));
+        List<MeshObject> ordered = objects.stream().sorted(OLDEST_FIRST).toList();
+        ordered.forEach(builder::add);
+        return builder.context(revision, Workloads.of(ordered, memory));
     }
 
     private static final Comparator<MeshObject> OLDEST_FIRST = Comparator.comparing(

@@ -2,7 +2,9 @@ package dev.mesh.pilot.push;
 
 import dev.mesh.pilot.model.Workload;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.HashSet;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -50,12 +52,24 @@ public record PushRequest(PushContext context, boolean full, Set<String> service
     }
 
     private static void differing(List<Workload> before, List<Workload> after, Set<String> addresses) {
-        var gone = new HashSet<>(before);
-        gone.removeAll(new HashSet<>(after));
-        gone.forEach(workload -> addresses.add(workload.address()));
-        var come = new HashSet<>(after);
-        come.removeAll(new HashSet<>(before));
-        come.forEach(workload -> addresses.add(workload.address()));
+        // Nearly all are the same objects: only the others are compared by what they say.
+        Set<Workload> gone = except(before, after);
+        Set<Workload> come = except(after, before);
+        gone.stream()
+                .filter(workload -> !come.contains(workload))
+                .forEach(workload -> addresses.add(workload.address()));
+        come.stream()
+                .filter(workload -> !gone.contains(workload))
+                .forEach(workload -> addresses.add(workload.address()));
+    }
+
+    // By identity.
+    private static Set<Workload> except(List<Workload> some, List<Workload> others) {
+        Set<Workload> same = Collections.newSetFromMap(new IdentityHashMap<>());
+        same.addAll(others);
+        var rest = new HashSet<Workload>();
+        some.stream().filter(workload -> !same.contains(workload)).forEach(rest::add);
+        return rest;
     }
 
     /// Whether a proxy needs more than the endpoints.

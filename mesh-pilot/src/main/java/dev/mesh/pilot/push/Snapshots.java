@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
 /// Makes one snapshot after another from the objects there are. One thread.
 public final class Snapshots {
     private final MeshDefaults defaults;
+    private final WorkloadMemory memory = new WorkloadMemory();
     private long revision;
     private List<MeshObject> rules = List.of();
     private @Nullable PushContext newest;
@@ -36,9 +37,9 @@ public final class Snapshots {
         PushContext before = newest;
         PushContext after;
         if (before != null && same(rules, rulesNow)) {
-            after = before.withWorkloads(++revision, Workloads.of(moving));
+            after = before.withWorkloads(++revision, Workloads.of(moving, memory));
         } else {
-            after = PushContextBuilder.build(++revision, discovered, defaults);
+            after = PushContextBuilder.build(++revision, discovered, defaults, memory);
         }
         rules = rulesNow;
         newest = after;

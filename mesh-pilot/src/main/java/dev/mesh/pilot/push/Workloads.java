@@ -42,7 +42,7 @@ public record Workloads(
     }
 
     /// @param objects all of them; others are passed over
-    static Workloads of(Collection<MeshObject> objects) {
+    static Workloads of(Collection<MeshObject> objects, WorkloadMemory memory) {
         var localities = new HashMap<String, String>();
         var podObjects = new ArrayList<MeshObject>();
         var sliceObjects = new ArrayList<MeshObject>();
@@ -56,22 +56,29 @@ public record Workloads(
                 default -> {}
             }
         }
+        memory.begin(localities);
         var byName = new HashMap<String, Workload>();
         var pods = new ArrayList<Workload>();
         for (MeshObject object : podObjects) {
             Pod pod = (Pod) object.spec();
             if (pod.isAlive() && !pod.status().podIP().isEmpty()) {
-                Workload workload = pod(object, pod, localities);
+                Workload workload = memory.pod(object, () -> pod(object, pod, localities));
                 pods.add(workload);
                 byName.put(workload.namespace() + "/" + workload.name(), workload);
             }
         }
         var findings = new ArrayList<Finding>();
-        var slices = new HashMap<String, Map<String, List<Workload>>>();
+        var found = new HashMap<String, Map<String, List<WorkloadMemory.Endpoints>>>();
         for (MeshObject object : sliceObjects) {
-            slice(object, (EndpointSlice) object.spec(), byName, localities, slices, findings);
+            slice(object, (EndpointSlice) object.spec(), byName, localities, memory, found, findings);
         }
-        slices.values().forEach(families -> families.replaceAll((family, found) -> distinct(found)));
+        memory.end();
+        var slices = new HashMap<String, Map<String, List<Workload>>>();
+        found.forEach((service, families) -> {
+            var byFamily = new HashMap<String, List<Workload>>();
+            families.forEach((family, parts) -> byFamily.put(family, together(parts)));
+            slices.put(service, byFamily);
+        });
         return new Workloads(List.copyOf(entries), List.copyOf(pods), slices, List.copyOf(findings));
     }
 
@@ -126,7 +133,8 @@ public record Workloads(
             EndpointSlice slice,
             Map<String, Workload> pods,
             Map<String, String> localities,
-            Map<String, Map<String, List<Workload>>> slices,
+            WorkloadMemory memory,
+            Map<String, Map<String, List<WorkloadMemory.Endpoints>>> slices,
             List<Finding> findings) {
         String service = object.metadata().labels().getOrDefault(EndpointSlice.SERVICE, "");
         if (service.isEmpty()) {
@@ -140,6 +148,15 @@ public record Workloads(
                     "FQDN: names as endpoints are not honoured (expected: IPv4 or IPv6; a ServiceEntry takes names)"));
             return;
         }
+        var itsPods = new ArrayList<@Nullable Workload>();
+        slice.endpoints().forEach(endpoint -> itsPods.add(podOf(object, endpoint, pods)));
+        slices.computeIfAbsent(object.ref().namespace() + "/" + service, any -> new HashMap<>())
+                .computeIfAbsent(slice.addressType(), any -> new ArrayList<>())
+                .add(memory.slice(object, itsPods, () -> endpoints(object, slice, itsPods, localities)));
+    }
+
+    private static WorkloadMemory.Endpoints endpoints(
+            MeshObject object, EndpointSlice slice, List<@Nullable Workload> itsPods, Map<String, String> localities) {
         var ports = new HashMap<String, Integer>();
         slice.ports().forEach(port -> {
             Integer number = port.port();
@@ -147,26 +164,34 @@ public record Workloads(
                 ports.put(port.name(), number);
             }
         });
-        var found = slices.computeIfAbsent(object.ref().namespace() + "/" + service, any -> new HashMap<>())
-                .computeIfAbsent(slice.addressType(), any -> new ArrayList<>());
-        for (EndpointSlice.Endpoint endpoint : slice.endpoints()) {
+        var made = new ArrayList<Workload>();
+        for (int i = 0; i < itsPods.size(); i++) {
+            EndpointSlice.Endpoint endpoint = slice.endpoints().get(i);
             if (!endpoint.addresses().isEmpty()) {
-                found.add(endpoint(object, endpoint, ports, pods, localities));
+                made.add(endpoint(object, endpoint, ports, itsPods.get(i), localities));
             }
         }
+        return new WorkloadMemory.Endpoints(itsPods, made, distinct(made));
+    }
+
+    private static @Nullable Workload podOf(
+            MeshObject slice, EndpointSlice.Endpoint endpoint, Map<String, Workload> pods) {
+        var target = endpoint.targetRef();
+        return target == null || !target.kind().equals("Pod")
+                ? null
+                : pods.get(slice.ref().namespace() + "/" + target.name());
     }
 
     private static Workload endpoint(
             MeshObject slice,
             EndpointSlice.Endpoint endpoint,
             Map<String, Integer> ports,
-            Map<String, Workload> pods,
+            @Nullable Workload pod,
             Map<String, String> localities) {
         String namespace = slice.ref().namespace();
         String address = endpoint.addresses().getFirst();
         var target = endpoint.targetRef();
         String name = target == null ? address : target.name();
-        Workload pod = target == null || !target.kind().equals("Pod") ? null : pods.get(namespace + "/" + name);
         String locality = pod == null ? localities.getOrDefault(endpoint.nodeName(), "") : pod.locality();
         return new Workload(
                 name,
@@ -195,6 +220,14 @@ public record Workloads(
         return ends && serves ? Workload.Health.DRAINING : Workload.Health.UNHEALTHY;
     }
 
+    // A Service has one slice as a rule.
+    private static List<Workload> together(List<WorkloadMemory.Endpoints> slices) {
+        return slices.size() == 1
+                ? slices.getFirst().distinct()
+                : distinct(
+                        slices.stream().flatMap(slice -> slice.made().stream()).toList());
+    }
+
     // While Kubernetes moves an endpoint from one slice to another it is in both.
     private static List<Workload> distinct(List<Workload> found) {
         var kept = new LinkedHashMap<Place, Workload>();
@@ -211,14 +244,16 @@ public record Workloads(
     /// Which of them serve which host.
     Map<String, List<Workload>> serving(Collection<ServiceInfo> services) {
         var entriesByLabel = index(entries);
-        var podsByLabel = index(pods);
+        boolean selectsPods = services.stream()
+                .anyMatch(service ->
+                        !service.hasShortNames() && !service.selector().isEmpty());
+        var podsByLabel = index(selectsPods ? pods : List.of());
         var serving = new HashMap<String, List<Workload>>();
         for (ServiceInfo service : services) {
-            var found = new ArrayList<Workload>();
-            if (service.hasShortNames()) {
-                found.addAll(
-                        ofFamily(slices.getOrDefault(service.namespace() + "/" + service.name(), Map.of()), service));
-            }
+            List<Workload> ofSlices = service.hasShortNames()
+                    ? ofFamily(slices.getOrDefault(service.namespace() + "/" + service.name(), Map.of()), service)
+                    : List.of();
+            var found = new ArrayList<>(ofSlices);
             if (!service.selector().isEmpty()) {
                 found.addAll(selected(entriesByLabel, service));
                 if (!service.hasShortNames()) {
@@ -226,7 +261,8 @@ public record Workloads(
                 }
             }
             if (!found.isEmpty()) {
-                serving.put(service.host(), List.copyOf(found));
+                // The same list as before where it is: that it has not changed is seen at a glance.
+                serving.put(service.host(), found.size() == ofSlices.size() ? ofSlices : List.copyOf(found));
             }
         }
         return serving;
@@ -254,7 +290,7 @@ public record Workloads(
                 .filter(other -> !other.name().equals(other.address())) // whose addresses somebody wrote: who knows
                 .filter(other -> other.address().equals(byName.get(Twin.of(other))))
                 .forEach(all::add);
-        return all;
+        return List.copyOf(all);
     }
 
     /// What tells that endpoints of two families are one.
