@@ -29,10 +29,10 @@ final class WorkloadMemory {
     }
 
     private Map<String, String> localities = Map.of();
-    private Map<MeshObject, Workload> pods = new IdentityHashMap<>();
-    private Map<MeshObject, Workload> podsNow = new IdentityHashMap<>();
-    private Map<MeshObject, Endpoints> slices = new IdentityHashMap<>();
-    private Map<MeshObject, Endpoints> slicesNow = new IdentityHashMap<>();
+    private IdentityHashMap<MeshObject, Workload> pods = new IdentityHashMap<>();
+    private IdentityHashMap<MeshObject, Workload> podsNow = new IdentityHashMap<>();
+    private IdentityHashMap<MeshObject, Endpoints> slices = new IdentityHashMap<>();
+    private IdentityHashMap<MeshObject, Endpoints> slicesNow = new IdentityHashMap<>();
 
     /// A snapshot begins.
     ///
