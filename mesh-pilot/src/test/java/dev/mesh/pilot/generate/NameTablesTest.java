@@ -11,6 +11,7 @@ import dev.mesh.pilot.push.PushContextBuilder;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
@@ -90,7 +91,7 @@ class NameTablesTest {
         var before = tables(MESH, true);
         var after = tables(MESH.replace("10.128.0.2", "10.128.0.9"), true);
         assertThat(after.keySet()).isEqualTo(before.keySet());
-        assertThat(after.keySet().stream().filter(name -> !after.get(name).equals(before.get(name))))
+        assertThat(after.keySet().stream().filter(name -> !Objects.equals(after.get(name), before.get(name))))
                 .containsExactly("db.shop.svc.cluster.local");
     }
 
