@@ -417,7 +417,11 @@ final class ClusterProtos {
                 group.setLocality(locality(locality));
             }
             workloads.forEach(workload -> {
-                var endpoint = endpoint(workload.address(), targetPort(in.port(), workload), workload.weight());
+                int port = targetPort(in.port(), workload);
+                var endpoint = endpoint(workload.address(), port, workload.weight());
+                if (!workload.otherAddress().isEmpty()) {
+                    endpoint = alsoAt(workload.otherAddress(), port, endpoint);
+                }
                 group.addLbEndpoints(
                         workload.health() == Workload.Health.DRAINING
                                 ? endpoint.toBuilder()
@@ -449,6 +453,18 @@ final class ClusterProtos {
             return named;
         }
         return port.target().matches("[0-9]{1,5}") ? Integer.parseInt(port.target()) : port.number();
+    }
+
+    // The client tries both, and takes the one that answers first.
+    private static LbEndpoint alsoAt(String address, int port, LbEndpoint endpoint) {
+        var builder = endpoint.toBuilder();
+        builder.getEndpointBuilder()
+                .addAdditionalAddresses(Endpoint.AdditionalAddress.newBuilder()
+                        .setAddress(Address.newBuilder()
+                                .setSocketAddress(SocketAddress.newBuilder()
+                                        .setAddress(address)
+                                        .setPortValue(port))));
+        return builder.build();
     }
 
     private static LbEndpoint endpoint(String address, int port, int weight) {

@@ -59,11 +59,15 @@ public record Workload(
         return at(address, other);
     }
 
-    /// The same by that address of its two which a client can reach; by its first if it can reach both, or none.
+    /// The same by those addresses of its two which a client can reach; by its first if it can reach none.
     public Workload reachedBy(ProxyNode client) {
-        return otherAddress.isEmpty() || client.speaks(address) || !client.speaks(otherAddress)
-                ? this
-                : at(otherAddress, address);
+        if (otherAddress.isEmpty()) {
+            return this;
+        }
+        if (!client.speaks(otherAddress)) {
+            return at(address, "");
+        }
+        return client.speaks(address) ? this : at(otherAddress, "");
     }
 
     private Workload at(String first, String other) {

@@ -28,6 +28,7 @@ import io.envoyproxy.envoy.config.core.v3.HttpProtocolOptions;
 import io.envoyproxy.envoy.config.core.v3.RoutingPriority;
 import io.envoyproxy.envoy.config.core.v3.RuntimeDouble;
 import io.envoyproxy.envoy.config.endpoint.v3.ClusterLoadAssignment;
+import io.envoyproxy.envoy.config.endpoint.v3.Endpoint;
 import io.envoyproxy.envoy.extensions.load_balancing_policies.common.v3.SlowStartConfig;
 import io.envoyproxy.envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest;
 import io.envoyproxy.envoy.extensions.load_balancing_policies.maglev.v3.Maglev;
@@ -36,11 +37,13 @@ import io.envoyproxy.envoy.extensions.load_balancing_policies.ring_hash.v3.RingH
 import io.envoyproxy.envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin;
 import io.envoyproxy.envoy.type.v3.Percent;
 import java.math.BigInteger;
+import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -915,7 +918,7 @@ public final class ClusterReader {
                         .honours("endpoint", "health_status", "metadata", "load_balancing_weight")
                         .refuseOthers(reasons);
                 Fields.of(endpoint.getEndpoint(), at + ".endpoint")
-                        .honours("address", "hostname")
+                        .honours("address", "hostname", "additional_addresses")
                         .refuseOthers(reasons);
                 String path = at + ".endpoint.address";
                 long weight = endpoint.hasLoadBalancingWeight()
@@ -926,9 +929,11 @@ public final class ClusterReader {
                     case UNHEALTHY, DRAINING, TIMEOUT, UNRECOGNIZED -> false;
                 };
                 String hostname = endpoint.getEndpoint().getHostname();
+                List<SocketAddress> others = others(endpoint.getEndpoint(), at + ".endpoint", resolver, reasons);
                 for (SocketAddress resolved : addresses(endpoint.getEndpoint().getAddress(), path, resolver, reasons)) {
                     hosts.add(new HostSpec(
                             resolved,
+                            others,
                             hostname.isEmpty() && resolver.names()
                                     ? endpoint.getEndpoint()
                                             .getAddress()
@@ -971,6 +976,44 @@ public final class ClusterReader {
                         ? policy.getOverprovisioningFactor().getValue()
                         : usual.overprovisioning(),
                 drop);
+    }
+
+    // In the order in which they are tried after the first: the families take turns, as in Envoy.
+    private static List<SocketAddress> others(Endpoint endpoint, String at, Resolver resolver, List<String> reasons)
+            throws ConfigRejected {
+        if (endpoint.getAdditionalAddressesCount() == 0) {
+            return List.of();
+        }
+        var first = new ArrayDeque<SocketAddress>();
+        var second = new ArrayDeque<SocketAddress>();
+        var all = new ArrayList<SocketAddress>(addresses(endpoint.getAddress(), at + ".address", resolver, reasons));
+        for (int i = 0; i < endpoint.getAdditionalAddressesCount(); i++) {
+            var additional = endpoint.getAdditionalAddresses(i);
+            String path = at + ".additional_addresses[" + i + "]";
+            Fields.of(additional, path).honours("address").refuseOthers(reasons);
+            if (resolver.names() || !additional.getAddress().hasSocketAddress()) {
+                reasons.add(path + ".address: not supported (expected: a socket_address, in a cluster of type STATIC or"
+                        + " EDS)");
+            } else {
+                all.addAll(addresses(additional.getAddress(), path + ".address", resolver, reasons));
+            }
+        }
+        boolean ipv4 = isIpv4(all.getFirst());
+        all.forEach(address -> (isIpv4(address) == ipv4 ? first : second).add(address));
+        var sorted = new ArrayList<SocketAddress>(all.size());
+        while (!first.isEmpty() || !second.isEmpty()) {
+            if (!first.isEmpty()) {
+                sorted.add(first.remove());
+            }
+            if (!second.isEmpty()) {
+                sorted.add(second.remove());
+            }
+        }
+        return List.copyOf(sorted.subList(1, sorted.size()));
+    }
+
+    private static boolean isIpv4(SocketAddress address) {
+        return address instanceof InetSocketAddress ip && ip.getAddress() instanceof Inet4Address;
     }
 
     private static List<SocketAddress> addresses(Address proto, String path, Resolver resolver, List<String> reasons)

@@ -1,6 +1,7 @@
 package dev.mesh.proxy.cluster;
 
 import java.net.SocketAddress;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -8,6 +9,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 /// the cluster changes. Any thread.
 public interface Host {
     SocketAddress address();
+
+    /// Further addresses of the same endpoint, tried after that one, in this order.
+    List<SocketAddress> otherAddresses();
 
     /// Name by which it was found (DNS name, EDS hostname); empty if only its address is known.
     String hostname();

@@ -1,6 +1,7 @@
 package dev.mesh.proxy.cluster;
 
 import java.net.SocketAddress;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
@@ -56,6 +57,11 @@ final class LiveHost implements Host {
     @Override
     public SocketAddress address() {
         return spec.address();
+    }
+
+    @Override
+    public List<SocketAddress> otherAddresses() {
+        return spec.others();
     }
 
     @Override

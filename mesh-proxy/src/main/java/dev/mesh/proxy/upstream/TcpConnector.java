@@ -25,7 +25,9 @@ import io.netty.handler.ssl.SslHandler;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
 import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import jdk.net.ExtendedSocketOptions;
@@ -57,7 +59,6 @@ public final class TcpConnector implements Connector {
         ClusterSpec spec = cluster.spec();
         Promise<Channel> promise = loop.newPromise();
         long started = System.nanoTime();
-        int limit = spec.bufferLimit();
         cluster.stats().cxTotal.inc();
         host.stats().cxTotal().inc();
         if (spec.tls() != null && spec.tls().context(protocol) == null) {
@@ -68,7 +69,41 @@ public final class TcpConnector implements Connector {
             failed(cluster, host, promise, new TlsFailure.SecretMissing());
             return promise;
         }
-        UnixDomainSocketAddress unix = host.address() instanceof UnixDomainSocketAddress path ? path : null;
+        Future<Channel> opened;
+        if (host.otherAddresses().isEmpty()) {
+            opened =
+                    open(loop, cluster, host, host.address(), options, protocol).connected();
+        } else {
+            var addresses = new ArrayList<SocketAddress>(List.of(host.address()));
+            addresses.addAll(host.otherAddresses());
+            opened = HappyEyeballs.connect(
+                    loop,
+                    addresses,
+                    spec.connectTimeout(),
+                    address -> open(loop, cluster, host, address, options, protocol));
+        }
+        opened.addListener(done -> {
+            if (done.isSuccess()) {
+                connected(cluster, host, promise, opened.getNow(), started);
+            } else {
+                failed(cluster, host, promise, done.cause());
+            }
+        });
+        return promise;
+    }
+
+    // Done when it is connected and its TLS handshake, if any, as well; otherwise it is closed.
+    private HappyEyeballs.Attempt open(
+            EventLoop loop,
+            Cluster cluster,
+            Host host,
+            SocketAddress address,
+            ConnectionOptions options,
+            String protocol) {
+        ClusterSpec spec = cluster.spec();
+        int limit = spec.bufferLimit();
+        Promise<Channel> promise = loop.newPromise();
+        UnixDomainSocketAddress unix = address instanceof UnixDomainSocketAddress path ? path : null;
         var bootstrap = new Bootstrap()
                 .group(loop)
                 .channel(unix == null ? loops.socketChannel() : loops.domainSocketChannel())
@@ -92,7 +127,7 @@ public final class TcpConnector implements Connector {
                 keepAlive(spec.tcpKeepAlive(), bootstrap);
             }
         }
-        InetSocketAddress source = spec.sources().of(host.address());
+        InetSocketAddress source = spec.sources().of(address);
         ClientSource client = options.source();
         if (client != null && unix == null) {
             source = new InetSocketAddress(client.address(), 0);
@@ -109,19 +144,16 @@ public final class TcpConnector implements Connector {
             }
         }
         var connecting = bootstrap.connect(
-                unix == null
-                        ? host.address()
-                        : new DomainSocketAddress(unix.getPath().toString()),
-                source);
+                unix == null ? address : new DomainSocketAddress(unix.getPath().toString()), source);
+        Channel channel = connecting.channel();
         connecting.addListener(done -> {
             if (!done.isSuccess()) {
-                failed(cluster, host, promise, done.cause());
+                promise.tryFailure(done.cause());
                 return;
             }
-            Channel channel = connecting.channel();
             SslHandler tls = channel.pipeline().get(SslHandler.class);
             if (tls == null) {
-                connected(cluster, host, promise, channel, started);
+                promise.trySuccess(channel);
             } else {
                 channel.read();
                 tls.handshakeFuture().addListener(handshake -> {
@@ -130,15 +162,15 @@ public final class TcpConnector implements Connector {
                         cluster.scope().child("ssl").counter("handshake").inc();
                         channel.attr(ALPN).set(alpn == null ? "" : alpn);
                         channel.pipeline().remove(HandshakeReads.class);
-                        connected(cluster, host, promise, channel, started);
+                        promise.trySuccess(channel);
                     } else {
                         channel.close();
-                        failed(cluster, host, promise, handshake.cause());
+                        promise.tryFailure(handshake.cause());
                     }
                 });
             }
         });
-        return promise;
+        return new HappyEyeballs.Attempt(channel, promise);
     }
 
     // What is not said is left to the machine, as in Envoy.

@@ -153,6 +153,29 @@ class ClusterFieldsTest {
     }
 
     @Test
+    void anEndpointThatDoesNotAnswerAtOneOfItsAddressesIsReachedAtAnother() throws Exception {
+        String endpoint = "endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.9, "
+                + "port_value: $PORT}}, additional_addresses: [{address: {socket_address: {address: 127.0.0.10, "
+                + "port_value: $PORT}}}, {address: {socket_address: {address: 127.0.0.1, port_value: $PORT}}}]}}]}]";
+        try (var upstream = ScriptedUpstream.answering("ok");
+                var proxy = proxy(cluster("up", endpoint.replace("$PORT", Integer.toString(upstream.port()))))) {
+            assertThat(ask(proxy)).startsWith("HTTP/1.1 200").endsWith("ok");
+        }
+        int closed;
+        try (var upstream = ScriptedUpstream.answering("ok")) {
+            closed = upstream.port();
+        }
+        try (var proxy = proxy(cluster("up", endpoint.replace("$PORT", Integer.toString(closed))))) {
+            assertThat(ask(proxy)).startsWith("HTTP/1.1 503").endsWith("reset reason: remote connection failure");
+        }
+        assertThatThrownBy(
+                        () -> proxy(
+                                "  - {name: up, type: STRICT_DNS, load_assignment: {cluster_name: up, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: localhost, port_value: 1}}, additional_addresses: [{address: {socket_address: {address: 127.0.0.1, port_value: 1}}}]}}]}]}}\n"))
+                .hasMessageContaining("additional_addresses[0].address: not supported"
+                        + " (expected: a socket_address, in a cluster of type STATIC or EDS)");
+    }
+
+    @Test
     void idleConnectionsAreProbed() throws Exception {
         try (var upstream = ScriptedUpstream.answering("ok");
                 var proxy = LiveProxy.with()
