@@ -168,11 +168,17 @@ class ClusterFieldsTest {
         try (var proxy = proxy(cluster("up", endpoint.replace("$PORT", Integer.toString(closed))))) {
             assertThat(ask(proxy)).startsWith("HTTP/1.1 503").endsWith("reset reason: remote connection failure");
         }
-        assertThatThrownBy(
-                        () -> proxy(
-                                "  - {name: up, type: STRICT_DNS, load_assignment: {cluster_name: up, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: localhost, port_value: 1}}, additional_addresses: [{address: {socket_address: {address: 127.0.0.1, port_value: 1}}}]}}]}]}}\n"))
-                .hasMessageContaining("additional_addresses[0].address: not supported"
-                        + " (expected: a socket_address, in a cluster of type STATIC or EDS)");
+        assertThatThrownBy(() -> proxy(cluster(
+                        "up",
+                        endpoint.replace(
+                                        "{socket_address: {address: 127.0.0.10, port_value: $PORT}}",
+                                        "{pipe: {path: /x}}")
+                                .replace("$PORT", "1"))))
+                .isInstanceOfSatisfying(
+                        ConfigRejected.class,
+                        e -> assertThat(e.reasons())
+                                .anyMatch(reason -> reason.endsWith("additional_addresses[0].address: not supported"
+                                        + " (expected: a socket_address, in a cluster of type STATIC or EDS)")));
     }
 
     @Test
