@@ -119,8 +119,6 @@ public final class InstalledMesh {
                         "-n",
                         NAMESPACE,
                         "--create-namespace",
-                        // Both families where the cluster has them; what is asked for by IPv4 stays so.
-                        "--set=ingress.service.ipFamilyPolicy=PreferDualStack",
                         "--wait",
                         "--timeout=3m");
     }

@@ -61,6 +61,7 @@ class InterceptionClusterTest {
                 + service("nft-tproxy")
                 + ROUTES);
         if (dual()) {
+            families("PreferDualStack");
             apply(deployment(
                             "asker",
                             "asker",
@@ -78,8 +79,21 @@ class InterceptionClusterTest {
     @AfterAll
     static void removes() {
         if (cluster != null && cluster.isOurs()) {
+            families("SingleStack");
             cluster.deleteNamespace(NAMESPACE);
         }
+    }
+
+    private static void families(String policy) {
+        cluster.kubectl()
+                .run(
+                        "patch",
+                        "service",
+                        "ingressgateway",
+                        "-n",
+                        InstalledMesh.NAMESPACE,
+                        "-p",
+                        "{\"spec\":{\"ipFamilyPolicy\":\"" + policy + "\"}}");
     }
 
     private static String settings() {
@@ -271,17 +285,19 @@ class InterceptionClusterTest {
 
     @Test
     void aGatewayIsReachedByBothFamilies() {
-        List<String> addresses = List.of(cluster.kubectl()
-                .run(
-                        "get",
-                        "service",
-                        "ingressgateway",
-                        "-n",
-                        InstalledMesh.NAMESPACE,
-                        "-o",
-                        "jsonpath={.status.loadBalancer.ingress[*].ip}")
-                .split(" "));
-        assertThat(addresses).hasSize(dual() ? 2 : 1);
+        List<String> addresses = await().atMost(PATIENCE)
+                .until(
+                        () -> List.of(cluster.kubectl()
+                                .run(
+                                        "get",
+                                        "service",
+                                        "ingressgateway",
+                                        "-n",
+                                        InstalledMesh.NAMESPACE,
+                                        "-o",
+                                        "jsonpath={.status.loadBalancer.ingress[*].ip}")
+                                .split(" ")),
+                        found -> found.size() == (dual() ? 2 : 1));
         for (String address : addresses) {
             String host = address.contains(":") ? "[" + address + "]" : address;
             await().atMost(PATIENCE)

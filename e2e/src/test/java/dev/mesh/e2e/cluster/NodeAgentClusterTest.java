@@ -30,6 +30,26 @@ import org.junit.jupiter.api.TestMethodOrder;
 class NodeAgentClusterTest {
     private static final String SYSTEM = "mesh-system";
     private static final String SHOP = "shop-restricted";
+    private static final String MARKED = "node-agent-tproxy";
+    private static final String TPROXY = """
+            apiVersion: apps/v1
+            kind: Deployment
+            metadata: {name: marked}
+            spec:
+              selector: {matchLabels: {app: marked}}
+              template:
+                metadata:
+                  labels: {app: marked}
+                  annotations: {sidecar.istio.io/interceptionMode: TPROXY}
+                spec:
+                  containers:
+                  - {name: app, image: "docker.io/local/probe:1", args: [serve], ports: [{containerPort: 8080}]}
+            ---
+            apiVersion: v1
+            kind: Service
+            metadata: {name: marked}
+            spec: {ipFamilyPolicy: PreferDualStack, selector: {app: marked}, ports: [{name: http, port: 80, targetPort: 8080}]}
+            """;
     private static final String RELEASE = "node-agent-test";
     private static final List<String> NODES = List.of("node1", "node2");
     private static final Duration PATIENCE = Duration.ofMinutes(3);
@@ -67,16 +87,20 @@ class NodeAgentClusterTest {
                 .collect(Collectors.joining("\n---\n"));
         cluster.kubectl().apply(manifest);
         deploy("client", true);
+        cluster.createNamespace(MARKED, "istio.io/rev=node-agent");
+        cluster.kubectl().execute(TPROXY, "apply", "-n", MARKED, "-f", "-").succeeded();
         for (String name : APPLICATIONS) {
             awaitAvailable(name);
         }
         awaitAvailable("client");
+        cluster.awaitRollout(MARKED, "deployment/marked");
     }
 
     @AfterAll
     static void uninstalls() {
         if (cluster != null && nodesBefore != null) {
             cluster.deleteNamespace(SHOP);
+            cluster.deleteNamespace(MARKED);
             new Helm(cluster.kubeconfig()).run("uninstall", RELEASE, "-n", SYSTEM, "--ignore-not-found", "--wait");
         }
     }
@@ -137,7 +161,7 @@ class NodeAgentClusterTest {
         String pods = cluster.kubectl().run("get", "pods", "-n", SHOP, "-o", "json");
         assertThat(pods).contains("istio-validation", "istio-proxy").doesNotContain("istio-init", "NET_ADMIN");
         String agents = cluster.kubectl().run("logs", "-n", SYSTEM, "-l", "app=mesh-node-agent", "--tail=-1");
-        assertThat(agents).contains("rules laid: REDIRECT for [IPV4]");
+        assertThat(agents).contains("rules laid: REDIRECT for [IPV4");
     }
 
     @Test
@@ -157,6 +181,28 @@ class NodeAgentClusterTest {
                 .as("what went out")
                 .anyMatch(line -> line.matches("cluster\\.outbound\\|8080\\|\\|storefront\\." + SHOP
                         + "\\.svc\\.cluster\\.local\\.upstream_cx_total: [1-9]\\d*"));
+    }
+
+    /// TPROXY, where the namespace allows its proxy NET_ADMIN, and whatever families the cluster has.
+    @Test
+    @Order(2)
+    void withTproxyTheApplicationSeesItsClientByBothFamilies() {
+        assertThat(cluster.kubectl().run("get", "pods", "-n", MARKED, "-o", "json"))
+                .contains("istio-validation")
+                .doesNotContain("istio-init");
+        List<String> client = List.of(cluster.kubectl()
+                .run("get", "pods", "-n", SHOP, "-l", "app=client", "-o", "jsonpath={.items[0].status.podIPs[*].ip}")
+                .split(" "));
+        String addresses =
+                cluster.kubectl().run("get", "service", "marked", "-n", MARKED, "-o", "jsonpath={.spec.clusterIPs[*]}");
+        for (String address : addresses.split(" ")) {
+            String host = address.contains(":") ? "[" + address + "]" : address;
+            assertThat(asked("http://" + host + "/"))
+                    .as(host)
+                    .containsAnyOf(client.stream()
+                            .map(each -> "from: " + (each.contains(":") ? "[" + each + "]" : each) + ":")
+                            .toArray(String[]::new));
+        }
     }
 
     /// What the client gets, once there is an answer.
