@@ -8,5 +8,9 @@ import org.jspecify.annotations.Nullable;
 /// @param serverName to ask for by TLS; empty = what the cluster's configuration says
 /// @param source where it comes from; null = what the cluster's configuration says
 public record ConnectionOptions(String serverName, @Nullable ClientSource source) {
-    public static final ConnectionOptions NONE = new ConnectionOptions("", null);
+    private static final ConnectionOptions NONE = new ConnectionOptions("", null);
+
+    public static ConnectionOptions of(String serverName, @Nullable ClientSource source) {
+        return serverName.isEmpty() && source == null ? NONE : new ConnectionOptions(serverName, source);
+    }
 }

@@ -19,6 +19,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /// Connections of one event loop to one host. HTTP/1: a connection serves one request at a time, the one used
@@ -33,7 +34,7 @@ public final class HttpPool implements ClientConnection.Observer {
     private final boolean http2;
     private final CircuitBreaker breaker;
     private final ConnectionOptions options;
-    private final Runnable onEmpty;
+    private final Consumer<HttpPool> onEmpty;
     private final List<Pooled> connections = new ArrayList<>();
     private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
     private int connecting;
@@ -48,7 +49,7 @@ public final class HttpPool implements ClientConnection.Observer {
             boolean http2,
             Priority priority,
             ConnectionOptions options,
-            Runnable onEmpty) {
+            Consumer<HttpPool> onEmpty) {
         this.loop = loop;
         this.connector = connector;
         this.cluster = cluster;
@@ -151,7 +152,7 @@ public final class HttpPool implements ClientConnection.Observer {
 
     private void noticeEmpty() {
         if (connections.isEmpty() && connecting == 0 && waiting.isEmpty()) {
-            onEmpty.run();
+            onEmpty.accept(this);
         }
     }
 

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
 
 /// All connection pools of the process: one for each event loop, cluster, host, protocol and priority, so that
 /// a request never leaves its loop.
@@ -63,7 +64,7 @@ public final class UpstreamPools {
             HttpPool found = pools.get(key);
             if (found == null) {
                 // There are as many clients as there may be: none of their pools outlives its connections.
-                Runnable onEmpty = options.source() == null ? () -> {} : () -> pools.remove(key);
+                Consumer<HttpPool> onEmpty = options.source() == null ? pool -> {} : pool -> pools.remove(key, pool);
                 found = new HttpPool(loop, connector, cluster, host, key.http2(), priority, options, onEmpty);
                 pools.put(key, found);
             }

@@ -86,7 +86,7 @@ final class Mirroring {
                             host,
                             protocol,
                             action.priority(),
-                            new ConnectionOptions(RouterFilter.serverName(cluster, authority), null))
+                            ConnectionOptions.of(RouterFilter.serverName(cluster, authority), null))
                     .acquire(started);
         }
         return copies.isEmpty() ? null : new Mirroring(copies);

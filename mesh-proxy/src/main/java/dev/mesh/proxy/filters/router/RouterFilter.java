@@ -312,7 +312,7 @@ final class RouterFilter implements HttpFilter, LoadBalancerContext {
                         host,
                         protocol,
                         action.priority(),
-                        new ConnectionOptions(serverName(target, head.authority()), context.clientSource()));
+                        ConnectionOptions.of(serverName(target, head.authority()), context.clientSource()));
         var started = new UpstreamAttempt(this, context, target, host, action.priority(), perTryMillis);
         attempt = started;
         started.start(pool);

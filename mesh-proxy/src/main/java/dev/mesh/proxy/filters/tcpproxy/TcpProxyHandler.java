@@ -68,7 +68,7 @@ final class TcpProxyHandler extends ChannelInboundHandlerAdapter implements Load
         info.listenerName = connection.listenerName();
         info.filterChainName = connection.filterChainName();
         info.connectionId = connection.id();
-        options = new ConnectionOptions("", connection.clientSource());
+        options = ConnectionOptions.of("", connection.clientSource());
     }
 
     @Override
