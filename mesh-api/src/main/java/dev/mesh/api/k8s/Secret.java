@@ -27,6 +27,8 @@ public record Secret(String type, Map<String, String> data, Map<String, String> 
     public static final List<String> KEYS = List.of("key", "tls.key");
     /// Keys of certificates to trust; the first that there is counts.
     public static final List<String> AUTHORITIES = List.of("cacert", "ca.crt");
+    /// Keys of the revocation lists that go with them, by the same positions.
+    public static final List<String> REVOCATIONS = List.of("crl", "ca.crl");
 
     /// Null if it is not there.
     ///
@@ -51,6 +53,16 @@ public record Secret(String type, Map<String, String> data, Map<String, String> 
     public int pair() {
         for (int i = 0; i < CHAINS.size(); i++) {
             if (has(CHAINS.get(i)) && has(KEYS.get(i))) {
+                return i;
+            }
+        }
+        return -1;
+    }
+
+    /// Position in [#AUTHORITIES] and [#REVOCATIONS] of the certificates to trust that count; -1 if there are none.
+    public int authorities() {
+        for (int i = 0; i < AUTHORITIES.size(); i++) {
+            if (has(AUTHORITIES.get(i))) {
                 return i;
             }
         }

@@ -7,8 +7,10 @@ import java.security.InvalidKeyException;
 import java.security.KeyFactory;
 import java.security.PrivateKey;
 import java.security.Signature;
+import java.security.cert.CRLException;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
+import java.security.cert.X509CRL;
 import java.security.cert.X509Certificate;
 import java.security.interfaces.ECPrivateKey;
 import java.security.spec.PKCS8EncodedKeySpec;
@@ -65,6 +67,25 @@ public final class Pem {
         }
         if (all.isEmpty()) {
             throw new CertificateException("no certificate in PEM form");
+        }
+        return all;
+    }
+
+    /// Certificate revocation lists (RFC 5280, 5).
+    ///
+    /// @return at least one, the first in the text first
+    /// @throws GeneralSecurityException with what is wrong
+    public static List<X509CRL> revocationLists(byte[] pem) throws GeneralSecurityException {
+        var factory = CertificateFactory.getInstance("X.509");
+        var all = new ArrayList<X509CRL>();
+        for (Block block : blocks(pem)) {
+            if (block.type.equals("X509 CRL")
+                    && factory.generateCRL(new ByteArrayInputStream(block.bytes)) instanceof X509CRL one) {
+                all.add(one);
+            }
+        }
+        if (all.isEmpty()) {
+            throw new CRLException("no certificate revocation list in PEM form");
         }
         return all;
     }

@@ -8,6 +8,8 @@ import java.security.cert.X509Certificate;
 
 /// Secrets that are for TLS. No message holds what is in them.
 final class SecretRules {
+    private static final String STAPLE = "tls.ocsp-staple";
+
     private final Check check;
 
     SecretRules(Check check) {
@@ -21,16 +23,15 @@ final class SecretRules {
         } else {
             half(secret);
         }
-        for (String key : Secret.AUTHORITIES) {
-            if (secret.has(key)) {
-                certificate(secret, key);
-                break;
-            }
+        int authorities = secret.authorities();
+        if (authorities >= 0) {
+            certificate(secret, Secret.AUTHORITIES.get(authorities));
         }
-        for (String key : new String[] {"crl", "ca.crl", "tls.ocsp-staple"}) {
-            if (secret.has(key)) {
-                check.add(Finding.Code.NOT_HONOURED, path(secret, key), "not honoured yet");
-            }
+        for (int i = 0; i < Secret.REVOCATIONS.size(); i++) {
+            revocations(secret, i, i == authorities);
+        }
+        if (secret.has(STAPLE)) {
+            check.add(Finding.Code.NOT_HONOURED, path(secret, STAPLE), "not honoured yet");
         }
     }
 
@@ -61,6 +62,31 @@ final class SecretRules {
             }
         } catch (GeneralSecurityException | IllegalArgumentException e) {
             check.error(path(secret, keyKey), e.getMessage() + " (expected: the certificate's private key, in PEM)");
+        }
+    }
+
+    // Istio reads each beside the certificates of its own kind alone.
+    private void revocations(Secret secret, int at, boolean used) {
+        String key = Secret.REVOCATIONS.get(at);
+        if (!secret.has(key)) {
+            return;
+        }
+        if (!used) {
+            check.add(
+                    Finding.Code.LIKELY_MISTAKE,
+                    path(secret, key),
+                    "has no effect (expected: beside " + Secret.AUTHORITIES.get(at)
+                            + ", the certificates whose authorities have revoked)");
+            return;
+        }
+        try {
+            byte[] pem = secret.bytes(key);
+            if (pem != null) {
+                Pem.revocationLists(pem);
+            }
+        } catch (GeneralSecurityException | IllegalArgumentException e) {
+            check.error(
+                    path(secret, key), e.getMessage() + " (expected: one revocation list of every authority, in PEM)");
         }
     }
 

@@ -27,13 +27,16 @@ final class SecretProtos {
 
     /// @param name that proxies ask for
     static Resource authorities(String name, Credential from) {
+        var validation = CertificateValidationContext.newBuilder().setTrustedCa(inline(from.authorities()));
+        if (!from.revocations().isEmpty()) {
+            validation.setCrl(inline(from.revocations()));
+        }
         return Resource.of(
                 XdsType.SECRET,
                 name,
                 Secret.newBuilder()
                         .setName(name)
-                        .setValidationContext(
-                                CertificateValidationContext.newBuilder().setTrustedCa(inline(from.authorities())))
+                        .setValidationContext(validation)
                         .build());
     }
 

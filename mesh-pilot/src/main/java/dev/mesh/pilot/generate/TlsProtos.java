@@ -50,6 +50,7 @@ final class TlsProtos {
             var validation = CertificateValidationContext.newBuilder();
             List<String> expected = tls.subjectAltNames().isEmpty() ? subjectAltNames : tls.subjectAltNames();
             names(expected.isEmpty() ? List.of(tls.sni().isEmpty() ? host : tls.sni()) : expected, validation);
+            revocations(tls.caCrl(), validation);
             if (named == null) {
                 common.setValidationContext(validation.setTrustedCa(
                         file(tls.caCertificates().isEmpty() ? SYSTEM_AUTHORITIES : tls.caCertificates())));
@@ -90,6 +91,7 @@ final class TlsProtos {
                 validation.setTrustedCa(file(tls.caCertificates()));
             }
             names(tls.subjectAltNames(), validation);
+            revocations(tls.caCrl(), validation);
             CredentialName authorities = NamedCredentials.authorities(tls);
             if (authorities == null) {
                 common.setValidationContext(validation);
@@ -148,6 +150,12 @@ final class TlsProtos {
             validation.addMatchTypedSubjectAltNames(SubjectAltNameMatcher.newBuilder()
                     .setSanType(type)
                     .setMatcher(StringMatcher.newBuilder().setExact(name)));
+        }
+    }
+
+    private static void revocations(String path, CertificateValidationContext.Builder validation) {
+        if (!path.isEmpty()) {
+            validation.setCrl(file(path));
         }
     }
 

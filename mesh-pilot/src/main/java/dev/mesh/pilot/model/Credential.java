@@ -8,7 +8,8 @@ import dev.mesh.api.finding.ResourceRef;
 /// @param chain empty: none
 /// @param key of the first certificate of `chain`; empty: none
 /// @param authorities to trust; empty: none
-public record Credential(ResourceRef from, String chain, String key, String authorities) {
+/// @param revocations revocation lists of `authorities`; empty: none
+public record Credential(ResourceRef from, String chain, String key, String authorities, String revocations) {
     /// Without what is secret.
     @Override
     public String toString() {

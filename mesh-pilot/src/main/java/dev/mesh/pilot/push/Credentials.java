@@ -36,19 +36,16 @@ public record Credentials(Map<String, Credential> byName) {
 
     private static @Nullable Credential credential(ResourceRef ref, Secret secret) {
         int pair = secret.pair();
-        String authorities = Secret.AUTHORITIES.stream()
-                .filter(secret::has)
-                .findFirst()
-                .map(key -> text(secret, key))
-                .orElse("");
-        if (pair < 0 && authorities.isEmpty()) {
+        int authorities = secret.authorities();
+        if (pair < 0 && authorities < 0) {
             return null;
         }
         return new Credential(
                 ref,
                 pair < 0 ? "" : text(secret, Secret.CHAINS.get(pair)),
                 pair < 0 ? "" : text(secret, Secret.KEYS.get(pair)),
-                authorities);
+                authorities < 0 ? "" : text(secret, Secret.AUTHORITIES.get(authorities)),
+                authorities < 0 ? "" : text(secret, Secret.REVOCATIONS.get(authorities)));
     }
 
     private static String text(Secret secret, String key) {

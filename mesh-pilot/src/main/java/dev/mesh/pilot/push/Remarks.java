@@ -253,8 +253,6 @@ final class Remarks {
                     Finding.Code.NOT_HONOURED_FAILS_CLOSED,
                     path,
                     "not honoured yet: the clusters get no endpoints, so that nothing goes in plaintext");
-        } else if (tls != null) {
-            notYet(object, path + ".caCrl", tls.caCrl());
         }
     }
 
@@ -306,7 +304,6 @@ final class Remarks {
                         path + ".tls",
                         why + ": the server does not listen");
             }
-            notYet(rule.object(), path + ".tls.caCrl", tls.caCrl());
             if (tls.mode() != ServerTls.Mode.PASSTHROUGH && why.isEmpty()) {
                 credentials(rule.object(), path + ".tls", tls);
             }

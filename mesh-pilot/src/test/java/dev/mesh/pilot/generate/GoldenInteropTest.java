@@ -69,6 +69,23 @@ class GoldenInteropTest {
         for (String name : new String[] {"a.key", "b.key", "key.pem"}) {
             Files.copy(certificates.resolve("key"), certificates.resolve(name));
         }
+        Path authority = Files.writeString(
+                work.resolve("authority.cnf"),
+                "[ca]\ndefault_ca = d\n[d]\ndatabase = " + Files.createFile(work.resolve("authority.txt"))
+                        + "\ndefault_md = sha256\ndefault_crl_days = 2\n");
+        String said = run(
+                "openssl",
+                "ca",
+                "-gencrl",
+                "-config",
+                authority.toString(),
+                "-keyfile",
+                certificates + "/key",
+                "-cert",
+                certificates + "/pem",
+                "-out",
+                certificates + "/ca.crl");
+        assertThat(certificates.resolve("ca.crl")).as(said).isNotEmptyFile();
     }
 
     static Stream<Arguments> views() {

@@ -127,6 +127,12 @@ final class PeerVerifier extends X509ExtendedTrustManager {
                 if (invalid.getReason() == CertPathValidatorException.BasicReason.EXPIRED) {
                     return "certificate has expired";
                 }
+                if (invalid.getReason() == CertPathValidatorException.BasicReason.REVOKED) {
+                    return "certificate revoked";
+                }
+                if (invalid.getReason() == CertPathValidatorException.BasicReason.UNDETERMINED_REVOCATION_STATUS) {
+                    return "unable to get certificate CRL";
+                }
                 if (invalid.getReason() == CertPathValidatorException.BasicReason.NOT_YET_VALID) {
                     return "certificate is not yet valid";
                 }

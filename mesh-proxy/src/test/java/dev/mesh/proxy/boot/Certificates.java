@@ -1,8 +1,10 @@
 package dev.mesh.proxy.boot;
 
 import io.netty.pkitesting.CertificateBuilder;
+import io.netty.pkitesting.RevocationServer;
 import io.netty.pkitesting.X509Bundle;
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.file.Files;
@@ -11,6 +13,7 @@ import java.security.GeneralSecurityException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
+import java.util.Base64;
 import java.util.List;
 import java.util.function.UnaryOperator;
 import javax.net.ssl.KeyManager;
@@ -55,6 +58,21 @@ final class Certificates {
             Arrays.stream(dnsNames).forEach(builder::addSanDnsName);
             return builder;
         });
+    }
+
+    /// The authority's list of what it has revoked so far, and of this, into `<name>`; good for some time.
+    void revocations(String name, X509Bundle... revoked) throws Exception {
+        RevocationServer server = RevocationServer.getInstance();
+        server.register(authority);
+        for (X509Bundle one : revoked) {
+            server.revoke(one, Instant.now().minus(Duration.ofDays(1)));
+        }
+        try (InputStream in = server.getCrlUri(authority).toURL().openStream()) {
+            Files.writeString(
+                    folder.resolve(name),
+                    "-----BEGIN X509 CRL-----\n" + Base64.getMimeEncoder().encodeToString(in.readAllBytes())
+                            + "\n-----END X509 CRL-----\n");
+        }
     }
 
     String file(String name) {

@@ -314,6 +314,45 @@ class TlsListenerTest {
                 .hasMessageContaining("max_downstream_connection_duration: not supported");
     }
 
+    private static String judging(String crl) {
+        return socket(
+                "tls_certificates: [" + certificates.certificate("a")
+                        + "], validation_context: {trusted_ca: {filename: \"" + certificates.file("ca.pem")
+                        + "\"}, crl: {filename: \"" + certificates.file(crl) + "\"}}",
+                ", require_client_certificate: true");
+    }
+
+    @Test
+    void aClientWhoseCertificateIsRevokedIsRefused() throws Exception {
+        X509Bundle lost = certificates.sign("lost", "lost.example");
+        certificates.revocations("none.crl");
+        certificates.revocations("lost.crl", lost);
+        try (var proxy = proxy(1, INSPECTOR, answering("in") + ", " + judging("none.crl"))) {
+            assertThat(get(proxy, "a.example", lost)).as("not yet").isEqualTo("in");
+        }
+        try (var proxy = proxy(1, INSPECTOR, answering("in") + ", " + judging("lost.crl"))) {
+            assertThat(get(proxy, "a.example", client)).isEqualTo("in");
+            assertThatThrownBy(() -> get(proxy, "a.example", lost)).isInstanceOf(IOException.class);
+            assertThat(get(proxy, "a.example", client)).isEqualTo("in");
+        }
+    }
+
+    @Test
+    void withoutAListOfItsAuthorityACertificateIsRefused() throws Exception {
+        var others = new Certificates(work.resolve("others"));
+        others.revocations("others.crl");
+        java.nio.file.Files.copy(Path.of(others.file("others.crl")), work.resolve("others.crl"));
+        try (var proxy = proxy(1, INSPECTOR, answering("in") + ", " + judging("others.crl"))) {
+            assertThatThrownBy(() -> get(proxy, "a.example", client)).isInstanceOf(IOException.class);
+        }
+    }
+
+    @Test
+    void whatIsNoRevocationListIsRefused() {
+        assertThatThrownBy(() -> proxy(1, INSPECTOR, answering("in") + ", " + judging("ca.pem")))
+                .hasMessageContaining("validation_context.crl: no certificate revocation list in PEM form");
+    }
+
     @Test
     void whatIsNotHonouredIsRefusedByName() {
         assertThatThrownBy(() -> proxy(
@@ -323,7 +362,7 @@ class TlsListenerTest {
                                 + socket(
                                         "tls_certificates: [{certificate_chain: {filename: /none}, private_key: "
                                                 + "{filename: \"" + certificates.file("a.key")
-                                                + "\"}}], validation_context: {crl: {inline_string: x}}, "
+                                                + "\"}}], validation_context: {crl: {inline_string: x}, only_verify_leaf_cert_crl: true}, "
                                                 + "tls_certificate_sds_secret_configs: [{name: s}]",
                                         ", ocsp_staple_policy: MUST_STAPLE")))
                 .isInstanceOfSatisfying(
@@ -336,7 +375,8 @@ class TlsListenerTest {
                                         "filter_chains[0].use_proxy_proto: not supported",
                                         "filter_chains[0].transport_socket.ocsp_staple_policy: not supported",
                                         "filter_chains[0].transport_socket.common_tls_context.tls_certificate_sds_secret_configs[0].name: no secret \"s\" is to be had here (expected: file-root:PATH, file-cert:CHAIN~KEY)",
-                                        "filter_chains[0].transport_socket.common_tls_context.validation_context.crl: not supported",
+                                        "filter_chains[0].transport_socket.common_tls_context.validation_context.only_verify_leaf_cert_crl: not supported",
+                                        "filter_chains[0].transport_socket.common_tls_context.validation_context.crl: has no effect without trusted_ca (expected: the authorities that have revoked)",
                                         "filter_chains[0].transport_socket.common_tls_context.tls_certificates[0].certificate_chain.filename: \"/none\" does not exist"));
     }
 }

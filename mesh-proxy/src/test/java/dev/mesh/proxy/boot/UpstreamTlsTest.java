@@ -127,6 +127,29 @@ class UpstreamTlsTest {
                 .isEqualTo(new Outcome("HTTP/1.1 200 OK", "-", "-"));
     }
 
+    @Test
+    void aServerWhoseCertificateIsRevokedIsRefused() throws Exception {
+        X509Bundle lost = certificates.sign("lost", "up.example");
+        certificates.revocations("none.crl");
+        certificates.revocations("lost.crl", lost);
+        var others = new Certificates(work.resolve("others"));
+        others.revocations("others.crl");
+        String crl = ", crl: {filename: \"%s\"}";
+
+        assertThat(ask(lost, tls(trusted("") + crl.formatted(certificates.file("none.crl")), "")))
+                .isEqualTo(new Outcome("HTTP/1.1 200 OK", "-", "-"));
+        assertThat(ask(good, tls(trusted("") + crl.formatted(certificates.file("lost.crl")), "")))
+                .isEqualTo(new Outcome("HTTP/1.1 200 OK", "-", "-"));
+        assertThat(ask(lost, tls(trusted("") + crl.formatted(certificates.file("lost.crl")), ""))
+                        .reason())
+                .isEqualTo(REASON.formatted(
+                        "X509_verify_cert:_certificate_verification_error_at_depth_0:_certificate_revoked"));
+        assertThat(ask(good, tls(trusted("") + crl.formatted(others.file("others.crl")), ""))
+                        .reason())
+                .isEqualTo(REASON.formatted(
+                        "X509_verify_cert:_certificate_verification_error_at_depth_0:_unable_to_get_certificate_CRL"));
+    }
+
     @ParameterizedTest
     @ValueSource(
             strings = {
