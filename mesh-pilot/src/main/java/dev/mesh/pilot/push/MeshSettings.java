@@ -1,9 +1,12 @@
 package dev.mesh.pilot.push;
 
+import com.google.gson.Gson;
+import com.google.gson.JsonObject;
 import dev.mesh.api.finding.Finding;
 import dev.mesh.api.k8s.Namespace;
 import dev.mesh.api.meshconfig.MeshConfig;
 import dev.mesh.api.object.MeshObject;
+import dev.mesh.api.proxyconfig.ProxyConfigFields;
 import dev.mesh.pilot.model.MeshDefaults;
 import java.lang.reflect.RecordComponent;
 import java.util.Collection;
@@ -67,6 +70,18 @@ final class MeshSettings {
                 findings.add(Remarks.remark(
                         object, Finding.Code.NOT_HONOURED, name, "is not honoured yet, and has no effect"));
             }
+        }
+        if (settings.defaultConfig() != null
+                && new Gson().toJsonTree(settings.defaultConfig()) instanceof JsonObject tree) {
+            ProxyConfigFields.check(
+                    tree,
+                    (field, what) -> findings.add(Remarks.remark(
+                            object,
+                            Finding.Code.INVALID_VALUE,
+                            "defaultConfig." + field,
+                            what + ": pods do not start")),
+                    (field, what) -> findings.add(
+                            Remarks.remark(object, Finding.Code.NOT_HONOURED, "defaultConfig." + field, what)));
         }
         var outbound = settings.outboundTrafficPolicy();
         if (outbound != null && outbound.mode() == MeshConfig.Mode.ALLOW_ANY_DYNAMIC_DNS) {

@@ -157,7 +157,7 @@ public final class PodReader {
                 addresses.keySet().iterator().next(),
                 concurrency,
                 identity,
-                intercepts ? List.of(config.proxyListenPort(), config.proxyInboundListenPort()) : List.of(),
+                intercepts ? List.of(Ports.OUTBOUND, Ports.INBOUND) : List.of(),
                 ports,
                 probes,
                 metrics,
