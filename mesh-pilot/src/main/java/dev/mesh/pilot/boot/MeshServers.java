@@ -14,6 +14,7 @@ import dev.mesh.pilot.ca.MeshTrust;
 import dev.mesh.pilot.ca.RootDistribution;
 import dev.mesh.pilot.ca.RootStore;
 import dev.mesh.pilot.ca.SigningMaterial;
+import dev.mesh.pilot.ca.TokenReviewRight;
 import dev.mesh.pilot.ca.TokenReviewer;
 import dev.mesh.pilot.kube.KubeOptions;
 import dev.mesh.pilot.kube.KubeSource;
@@ -100,6 +101,9 @@ final class MeshServers implements AutoCloseable {
         var access = new KubernetesSecretAccess(
                 client, troubles, clock, pilot::wantSecrets, identity -> pilot.refresh(identity::equals));
         pilot.secretAccess(access);
+        var right = opened(new TokenReviewRight(client, troubles));
+        right.look();
+        pilot.alsoWaitsFor(right::waitsFor);
         var services = new ArrayList<BindableService>(pilot.forProxies());
         var counts = new IssuanceCounts();
         services.add(new CertificateService(authority, counts));

@@ -44,6 +44,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -74,6 +75,7 @@ public final class Pilot implements AutoCloseable {
     private volatile Runnable snapshotMade = () -> {};
     private volatile AutoCloseable further = () -> {};
     private final CompletableFuture<Identities> identities = new CompletableFuture<>();
+    private volatile Supplier<String> alsoWaitsFor = () -> "";
     private volatile List<Finding> unsettled = List.of();
 
     /// Of a local mesh.
@@ -136,7 +138,12 @@ public final class Pilot implements AutoCloseable {
         if (!source.isEmpty()) {
             return source;
         }
-        return serving ? "" : "the first snapshot and the ports that it is served on";
+        return serving ? alsoWaitsFor.get() : "the first snapshot and the ports that it is served on";
+    }
+
+    /// @param what else must come before it is ready, as a sentence; empty when it has
+    void alsoWaitsFor(Supplier<String> what) {
+        alsoWaitsFor = what;
     }
 
     /// What proxies are served, to be put on a port that demands an identity.
