@@ -2,6 +2,7 @@ package dev.mesh.pilot.push;
 
 import com.google.gson.Gson;
 import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
 import dev.mesh.api.finding.Finding;
 import dev.mesh.api.k8s.Namespace;
 import dev.mesh.api.meshconfig.MeshConfig;
@@ -71,10 +72,9 @@ final class MeshSettings {
                         object, Finding.Code.NOT_HONOURED, name, "is not honoured yet, and has no effect"));
             }
         }
-        if (settings.defaultConfig() != null
-                && new Gson().toJsonTree(settings.defaultConfig()) instanceof JsonObject tree) {
+        if (settings.defaultConfig() instanceof Map<?, ?> proxies) {
             ProxyConfigFields.check(
-                    tree,
+                    tree(proxies),
                     (field, what) -> findings.add(Remarks.remark(
                             object,
                             Finding.Code.INVALID_VALUE,
@@ -91,6 +91,17 @@ final class MeshSettings {
                     "outboundTrafficPolicy.mode",
                     "ALLOW_ANY_DYNAMIC_DNS is not honoured yet: taken for ALLOW_ANY"));
         }
+    }
+
+    // What is kept as a plain tree holds texts alone.
+    private static JsonObject tree(Map<?, ?> proxies) {
+        var tree = new Gson().toJsonTree(proxies).getAsJsonObject();
+        for (String flag : List.of("true", "false")) {
+            tree.asMap()
+                    .replaceAll((_, value) ->
+                            value.equals(new JsonPrimitive(flag)) ? new JsonPrimitive(Boolean.valueOf(flag)) : value);
+        }
+        return tree;
     }
 
     private static @Nullable Object value(RecordComponent component, MeshConfig settings) {
