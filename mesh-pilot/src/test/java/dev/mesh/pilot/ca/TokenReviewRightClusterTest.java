@@ -67,7 +67,8 @@ class TokenReviewRightClusterTest {
                                 .build())
                         .create();
                 await().atMost(Duration.ofSeconds(60))
-                        .until(() -> right.waitsFor().isEmpty() && troubles.all().isEmpty());
+                        .until(() ->
+                                right.waitsFor().isEmpty() && troubles.all().isEmpty());
             }
         }
     }
