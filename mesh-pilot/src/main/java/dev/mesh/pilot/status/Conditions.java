@@ -100,7 +100,7 @@ final class Conditions {
         status.put(MESSAGES, told.isEmpty() ? null : messages(told));
         status.put(GENERATION, any ? number(generation) : null);
         status.entrySet().removeIf(field -> Objects.equals(field.getValue(), before.get(field.getKey())));
-        @SuppressWarnings("NullAway") // a merge patch says null
+        @SuppressWarnings({"NullAway", "unchecked"}) // a merge patch says null
         Map<String, Object> patch = (Map<String, Object>) (Map<String, ?>) status;
         return patch;
     }
