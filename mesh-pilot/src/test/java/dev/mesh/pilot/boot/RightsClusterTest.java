@@ -231,14 +231,14 @@ class RightsClusterTest {
 
     @Test
     void theRightComesLaterAndTheAccountGoes() throws Exception {
-        String root = await().until(
+        String root = Objects.requireNonNull(await().until(
                         () -> admin.configMaps()
                                 .inNamespace("shop")
                                 .withName("istio-ca-root-cert")
                                 .get(),
                         Objects::nonNull)
                 .getData()
-                .get("root-cert.pem");
+                .get("root-cert.pem"));
         KeyPair key = Requests.elliptic("secp256r1");
         ManagedChannel channel = channel(root, key, certificate(root, key));
         try {

@@ -23,7 +23,6 @@ import dev.mesh.pilot.ca.SigningMaterial;
 import dev.mesh.pilot.ca.TokenReviewer;
 import dev.mesh.pilot.generate.ConfigGenerators;
 import dev.mesh.pilot.model.Caller;
-import dev.mesh.pilot.push.PushContext;
 import dev.mesh.pilot.push.PushContextBuilder;
 import dev.mesh.pilot.registry.Troubles;
 import dev.mesh.pilot.serve.AdsService;
@@ -134,12 +133,11 @@ class SecureServerTest {
         var context = PushContextBuilder.build(1, objects);
         sessions = new ProxySessions(() -> context);
         ads = new AdsService(new ConfigGenerators(), () -> context, executor);
-        server = server(authority, context, Duration.ofHours(1));
+        server = server(authority, Duration.ofHours(1));
         server.start();
     }
 
-    private SecureServer server(CertificateAuthority authority, PushContext context, Duration longest)
-            throws Exception {
+    private SecureServer server(CertificateAuthority authority, Duration longest) throws Exception {
         return new SecureServer(
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
                 new LiveCertificate(authority, List.of(NAME), Clock.systemUTC()),
@@ -446,8 +444,7 @@ class SecureServerTest {
     @Test
     void aStreamEndsWithItsConnectionWhichDoesNotLastForEver() throws Exception {
         server.close();
-        var context = PushContextBuilder.build(1, List.of());
-        server = server(new CertificateAuthority(() -> root, Clock.systemUTC()), context, Duration.ofMillis(10));
+        server = server(new CertificateAuthority(() -> root, Clock.systemUTC()), Duration.ofMillis(10));
         server.start();
         var ended = new CompletableFuture<@Nullable Status>();
         var requests = AggregatedDiscoveryServiceGrpc.newStub(channel(root.roots(), null, List.of()))
