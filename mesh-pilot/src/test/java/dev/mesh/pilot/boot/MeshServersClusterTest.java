@@ -8,6 +8,7 @@ import dev.mesh.api.proto.istio.auth.IstioCertificateServiceGrpc;
 import dev.mesh.pilot.ca.Requests;
 import dev.mesh.pilot.kube.KubeOptions;
 import dev.mesh.pilot.kube.KubeSource;
+import dev.mesh.pilot.kube.OnApiServer;
 import dev.mesh.pilot.kube.TestApiServer;
 import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
@@ -38,16 +39,10 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.condition.DisabledIfEnvironmentVariable;
-import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 
 /// Identities and webhooks of two pilots on a real API server. Runs where `-Dkube` names the program: `make e2e`.
-@EnabledIfSystemProperty(named = "kube", matches = ".+")
-@DisabledIfEnvironmentVariable(
-        named = "KUBECONFIG",
-        matches = ".+",
-        disabledReason = "starts an API server of its own: not where KUBECONFIG names a cluster")
+@OnApiServer
 @SuppressWarnings("NullAway.Init") // set by JUnit
 class MeshServersClusterTest {
     private static final Duration PATIENCE = Duration.ofSeconds(60);

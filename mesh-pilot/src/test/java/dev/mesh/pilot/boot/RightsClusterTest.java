@@ -9,6 +9,7 @@ import dev.mesh.api.xds.XdsType;
 import dev.mesh.pilot.ca.Requests;
 import dev.mesh.pilot.kube.KubeOptions;
 import dev.mesh.pilot.kube.KubeSource;
+import dev.mesh.pilot.kube.OnApiServer;
 import dev.mesh.pilot.kube.TestApiServer;
 import io.envoyproxy.envoy.config.core.v3.Node;
 import io.envoyproxy.envoy.service.discovery.v3.AggregatedDiscoveryServiceGrpc;
@@ -44,12 +45,11 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 
 /// What a proxy's service account may do, and what becomes of the proxy when that changes: on a real API server. Runs
 /// where `-Dkube` names the program: `make e2e`.
-@EnabledIfSystemProperty(named = "kube", matches = ".+")
+@OnApiServer
 @SuppressWarnings("NullAway.Init") // set by JUnit
 class RightsClusterTest {
     private static final Path CRDS = Path.of("..", "charts", "mesh-base", "files", "crds");

@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.mesh.pilot.kube.KubeOptions;
 import dev.mesh.pilot.kube.KubeSource;
+import dev.mesh.pilot.kube.OnApiServer;
 import dev.mesh.pilot.kube.TestApiServer;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.client.KubernetesClient;
@@ -26,12 +27,11 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 
 /// What pilots write on objects of a real API server, with the charts' own CRDs. Runs where `-Dkube` names the program:
 /// `make e2e`.
-@EnabledIfSystemProperty(named = "kube", matches = ".+")
+@OnApiServer
 @SuppressWarnings("NullAway.Init") // set by JUnit
 class StatusClusterTest {
     private static final Path CRDS = Path.of("..", "charts", "mesh-base", "files", "crds");

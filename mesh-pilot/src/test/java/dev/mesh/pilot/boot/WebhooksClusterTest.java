@@ -11,6 +11,7 @@ import dev.mesh.api.read.ObjectReader;
 import dev.mesh.pilot.inject.Injection;
 import dev.mesh.pilot.inject.InjectionCase;
 import dev.mesh.pilot.inject.Json;
+import dev.mesh.pilot.kube.OnApiServer;
 import dev.mesh.pilot.kube.TestApiServer;
 import dev.mesh.pilot.webhook.ClusterSettings;
 import dev.mesh.pilot.webhook.TestCertificate;
@@ -30,18 +31,12 @@ import org.junit.jupiter.api.MethodOrderer;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
-import org.junit.jupiter.api.condition.DisabledIfEnvironmentVariable;
-import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /// The webhooks as a real API server calls them: what they answer is what it then keeps, or refuses.
-@EnabledIfSystemProperty(named = "kube", matches = ".+")
-@DisabledIfEnvironmentVariable(
-        named = "KUBECONFIG",
-        matches = ".+",
-        disabledReason = "starts an API server of its own: not where KUBECONFIG names a cluster")
+@OnApiServer
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class WebhooksClusterTest {
     private static final String POD = """

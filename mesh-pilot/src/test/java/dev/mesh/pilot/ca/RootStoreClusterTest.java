@@ -3,6 +3,7 @@ package dev.mesh.pilot.ca;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.mesh.pilot.kube.OnApiServer;
 import dev.mesh.pilot.kube.TestApiServer;
 import dev.mesh.pilot.registry.Troubles;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
@@ -15,11 +16,10 @@ import java.time.ZoneId;
 import java.time.ZoneOffset;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 
 /// A root follows another on a real API server; only the clock is made up.
-@EnabledIfSystemProperty(named = "kube", matches = ".+")
+@OnApiServer
 class RootStoreClusterTest {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
 

@@ -31,16 +31,10 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.condition.DisabledIfEnvironmentVariable;
-import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 
 /// The source on a real API server. Runs where `-Dkube` names the program: `make e2e`.
-@EnabledIfSystemProperty(named = "kube", matches = ".+")
-@DisabledIfEnvironmentVariable(
-        named = "KUBECONFIG",
-        matches = ".+",
-        disabledReason = "starts an API server of its own: not where KUBECONFIG names a cluster")
+@OnApiServer
 @SuppressWarnings("NullAway.Init") // set by JUnit
 class KubeSourceClusterTest {
     private static final String NAMESPACES = """
