@@ -49,6 +49,7 @@ class GoldenTest {
         for (String name : List.of("a", "b", "client")) {
             certificates.sign(name, name + ".example");
         }
+        certificates.revocations("ca.crl");
         // As the golden cases call it.
         Files.copy(work.resolve("certs/client.key"), work.resolve("certs/key.pem"));
     }
