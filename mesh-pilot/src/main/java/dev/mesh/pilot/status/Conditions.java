@@ -46,7 +46,7 @@ final class Conditions {
     /// @param before the status as it stands; empty: none
     /// @param now time of a transition, kept in whole seconds
     /// @return a merge patch of `status`, in which null takes a field away; empty if it is as it should be
-    static Map<String, Object> patch(
+    static Map<String, @Nullable Object> patch(
             List<Finding> findings, boolean inUse, long generation, Map<String, Object> before, Instant now) {
         List<Finding> told = findings.stream()
                 .filter(finding -> finding.severity() != Finding.Severity.INFO)
@@ -59,7 +59,7 @@ final class Conditions {
         var old = conditions(before);
         boolean oursBefore = old.stream().anyMatch(Conditions::isOurs);
         if (told.isEmpty() && inUse && !oursBefore) {
-            return Map.of();
+            return new LinkedHashMap<>();
         }
         var ours = new LinkedHashMap<String, Map<?, ?>>();
         if (!told.isEmpty()) {
@@ -100,9 +100,7 @@ final class Conditions {
         status.put(MESSAGES, told.isEmpty() ? null : messages(told));
         status.put(GENERATION, any ? number(generation) : null);
         status.entrySet().removeIf(field -> Objects.equals(field.getValue(), before.get(field.getKey())));
-        @SuppressWarnings({"NullAway", "unchecked"}) // a merge patch says null
-        Map<String, Object> patch = (Map<String, Object>) (Map<String, ?>) status;
-        return patch;
+        return status;
     }
 
     private static List<Map<?, ?>> conditions(Map<String, Object> status) {

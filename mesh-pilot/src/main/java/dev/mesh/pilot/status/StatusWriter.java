@@ -25,6 +25,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -165,7 +166,7 @@ public final class StatusWriter implements AutoCloseable {
         return standing.plural() + "." + standing.ref().group();
     }
 
-    private void write(Standing standing, Map<String, Object> patch, Instant now) {
+    private void write(Standing standing, Map<String, @Nullable Object> patch, Instant now) {
         ResourceRef ref = standing.ref();
         String subject = "status of " + kind(standing);
         tried.put(ref, new Tried(standing.resourceVersion(), now.plus(AGAIN)));

@@ -229,16 +229,18 @@ class RightsClusterTest {
         return gateway;
     }
 
+    private static @Nullable String root() {
+        var map = admin.configMaps()
+                .inNamespace("shop")
+                .withName("istio-ca-root-cert")
+                .get();
+        return map == null ? null : map.getData().get("root-cert.pem");
+    }
+
     @Test
     void theRightComesLaterAndTheAccountGoes() throws Exception {
-        String root = Objects.requireNonNull(await().until(
-                        () -> admin.configMaps()
-                                .inNamespace("shop")
-                                .withName("istio-ca-root-cert")
-                                .get(),
-                        Objects::nonNull)
-                .getData()
-                .get("root-cert.pem"));
+        await().until(() -> root() != null);
+        String root = Objects.requireNonNull(root());
         KeyPair key = Requests.elliptic("secp256r1");
         ManagedChannel channel = channel(root, key, certificate(root, key));
         try {

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class ConditionsTest {
@@ -28,7 +29,7 @@ class ConditionsTest {
 
     // As the API server does with a merge patch (RFC 7396), and a client that reads JSON.
     @SuppressWarnings("unchecked")
-    private static Map<String, Object> after(Map<String, Object> before, Map<String, Object> patch) {
+    private static Map<String, Object> after(Map<String, Object> before, Map<String, @Nullable Object> patch) {
         var merged = new TreeMap<>(before);
         patch.forEach((name, value) -> {
             if (value == null) {
