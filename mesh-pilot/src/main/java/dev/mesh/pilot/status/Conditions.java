@@ -179,7 +179,7 @@ final class Conditions {
     private static Map<String, Object> message(Finding finding) {
         String code = finding.code().name();
         var message = new LinkedHashMap<String, Object>();
-        message.put("type", Map.of("name", camel(code), "code", code));
+        message.put("type", new TreeMap<>(Map.of("name", camel(code), "code", code))); // in one order
         message.put("level", finding.severity().name());
         message.put("message", line(finding));
         return message;
