@@ -175,6 +175,19 @@ class ShopClusterTest {
                         .succeeded()
                         .output())
                 .contains("jason", "outbound|8080|v2|reviews." + SHOP + ".svc.cluster.local");
+        assertThat(mesh.meshctl(
+                                "explain",
+                                "--inbound",
+                                "http://reviews:8080/reviews/mug",
+                                "--from",
+                                "deployment/reviews-v1." + SHOP)
+                        .succeeded()
+                        .output())
+                .contains("virtualInbound: captures what comes in", "forward to inbound|8080||");
+        assertThat(mesh.meshctl("explain", "tcp://192.0.2.1:4711", "--from", "storefront." + SHOP)
+                        .succeeded()
+                        .output())
+                .contains("virtualOutbound: captures what goes out", "pass bytes to PassthroughCluster");
         assertThat(mesh.meshctl("check-inject", "deployment/storefront", "-n", SHOP)
                         .succeeded()
                         .output())
