@@ -36,6 +36,8 @@ final class RootRotation {
     private Instant nextAt = Instant.MAX;
     private final Map<Authority, Instant> distributed = new HashMap<>();
     private final Map<X509Certificate, Instant> retired = new LinkedHashMap<>();
+    // Those of the Secret, and those of what signs; of the last time.
+    private Set<X509Certificate> active = Set.of();
     private List<X509Certificate> roots = List.of();
 
     // A renewed root is another certificate of the same authority: what trusts one trusts what the other has signed.
@@ -49,8 +51,7 @@ final class RootRotation {
     ///
     /// @param elsewhere roots that other replicas have retired, or pilots of before; and until when each is trusted
     void take(SigningMaterial read, Map<X509Certificate, Instant> elsewhere, Instant now) {
-        elsewhere.forEach(
-                (root, until) -> retired.merge(root, until, (one, other) -> one.isAfter(other) ? one : other));
+        elsewhere.forEach((root, until) -> retired.merge(root, until, RootRotation::later));
         SigningMaterial before = signing;
         if (before == null) {
             // The key of before is gone: whatever proxies trust, there is no other to sign with.
@@ -76,6 +77,23 @@ final class RootRotation {
         settle(read, now);
     }
 
+    /// At the start of a pilot, before the first [#take]: goes on signing with the root that others have said signs
+    /// still while the new one is being distributed, if its key is still there.
+    ///
+    /// @param older what was signed with perhaps
+    /// @param elsewhere as in [#take]
+    void resume(SigningMaterial older, Map<X509Certificate, Instant> elsewhere, Instant now) {
+        boolean waits = older.anchors().stream()
+                .map(elsewhere::get)
+                .allMatch(until -> until != null && until.minus(RETENTION).isAfter(now));
+        if (signing == null && waits && !older.isOutOfTime(now)) {
+            older.roots().forEach(root -> distributed.put(Authority.of(root), Instant.MIN));
+            signing = older;
+            roots = older.roots();
+            active = Set.copyOf(roots);
+        }
+    }
+
     private boolean isDistributed(SigningMaterial read, Instant now) {
         return read.anchors().stream()
                 .map(anchor -> distributed.get(Authority.of(anchor)))
@@ -84,21 +102,26 @@ final class RootRotation {
                                 || !since.plus(PROPAGATION).isAfter(now)));
     }
 
+    private static Instant later(Instant one, Instant other) {
+        return one.isAfter(other) ? one : other;
+    }
+
     private void settle(SigningMaterial read, Instant now) {
         Set<X509Certificate> all = new LinkedHashSet<>(read.roots());
         if (signing != null) {
             all.addAll(signing.roots());
         }
-        for (var root : roots) {
-            if (!all.contains(root) && !retired.containsKey(root)) {
-                Instant until = now.plus(RETENTION);
-                retired.put(root, until);
+        for (var root : active) {
+            if (!all.contains(root)) {
+                // It may have an older date, from when it was to be replaced and was not.
+                Instant until = retired.merge(root, now.plus(RETENTION), RootRotation::later);
                 LOGGER.atInfo().log(
                         "the old root {} stays trusted until {}, or its own end",
                         root.getSubjectX500Principal(),
                         until);
             }
         }
+        active = Set.copyOf(all);
         var old = new TreeMap<String, X509Certificate>();
         retired.keySet().removeAll(all);
         retired.forEach((root, until) -> {
@@ -128,9 +151,20 @@ final class RootRotation {
         return new SigningMaterial(now.chain(), now.key(), roots, now.origin());
     }
 
-    /// Roots that sign no more, and until when each is trusted.
+    /// Roots that sign no more, and until when each is trusted; and those that sign still while a new one is being
+    /// distributed, until when they will be. What a pilot that starts now must know.
     Map<X509Certificate, Instant> retired() {
-        return Map.copyOf(retired);
+        var all = new HashMap<>(retired);
+        SigningMaterial now = signing;
+        SigningMaterial then = next;
+        if (now != null && then != null) {
+            for (var root : now.roots()) {
+                if (!then.roots().contains(root)) {
+                    all.put(root, nextAt.plus(RETENTION));
+                }
+            }
+        }
+        return all;
     }
 
     /// When to look again though nothing has changed; null if there is nothing to wait for.

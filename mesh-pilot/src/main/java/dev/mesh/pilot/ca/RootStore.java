@@ -34,8 +34,8 @@ import org.slf4j.LoggerFactory;
 /// runs.
 ///
 /// Every replica may make or renew it: the API server takes the first, the others read that one. A new root follows the
-/// old one in the steps of [RootRotation]; roots that sign no more are kept in the Secret `mesh-ca-retired-roots`, so
-/// that a pilot that starts later trusts and distributes them too.
+/// old one in the steps of [RootRotation]; roots that sign no more, or will soon sign no more, are kept in the Secret
+/// `mesh-ca-retired-roots`, so that a pilot that starts later trusts and distributes them too.
 public final class RootStore implements AutoCloseable {
     private static final Logger LOGGER = LoggerFactory.getLogger(RootStore.class);
     private static final String SUBJECT = "the mesh's signing key";
@@ -214,12 +214,17 @@ public final class RootStore implements AutoCloseable {
     private void take(SigningMaterial read) {
         Instant now = clock.instant();
         Map<X509Certificate, Instant> elsewhere = retired();
-        rotation.take(read, elsewhere, now);
         SigningMaterial before = material;
+        SigningMaterial older = before == null ? older() : null;
+        if (older != null) {
+            rotation.resume(older, elsewhere, now);
+        }
+        rotation.take(read, elsewhere, now);
         SigningMaterial next = rotation.current();
         material = next;
-        if (!elsewhere.keySet().containsAll(rotation.retired().keySet())) {
-            keep(rotation.retired());
+        Map<X509Certificate, Instant> retired = rotation.retired();
+        if (retired.entrySet().stream().anyMatch(root -> isNews(elsewhere.get(root.getKey()), root.getValue()))) {
+            keep(retired);
         }
         if (before == null
                 || !before.chain().equals(next.chain())
@@ -230,6 +235,21 @@ public final class RootStore implements AutoCloseable {
         Instant step = rotation.nextStep();
         if (step != null && !thread.isShutdown()) {
             thread.schedule(this::refresh, Duration.between(now, step).toMillis() + 1, TimeUnit.MILLISECONDS);
+        }
+    }
+
+    private static boolean isNews(@Nullable Instant kept, Instant until) {
+        return kept == null || kept.isBefore(until);
+    }
+
+    // The pilot's own root, which has signed until another one was plugged in.
+    private @Nullable SigningMaterial older() {
+        Secret own = secret(SELF_SIGNED);
+        try {
+            return own == null ? null : read(own);
+        } catch (IllegalArgumentException e) {
+            LOGGER.atDebug().setCause(e).log("{} is not used, and cannot be", SELF_SIGNED);
+            return null;
         }
     }
 

@@ -118,4 +118,48 @@ class RootRotationTest {
         assertThat(signer()).as("there is nothing better").isEqualTo(next.signer());
         assertThat(rotation.current().roots()).containsExactly(next.signer());
     }
+
+    @Test
+    void whatSignsWhileANewRootWaitsIsToldToPilotsThatStart() {
+        take(old, START);
+        take(young, START.plusSeconds(1));
+        Map<X509Certificate, Instant> told = rotation.retired();
+        assertThat(told)
+                .containsExactly(Map.entry(
+                        old.signer(),
+                        START.plusSeconds(1).plus(RootRotation.PROPAGATION).plus(RootRotation.RETENTION)));
+
+        Instant start = START.plusSeconds(200);
+        var second = new RootRotation();
+        second.resume(old, told, start);
+        second.take(young, told, start);
+        assertThat(second.current().signer()).isEqualTo(old.signer());
+        assertThat(second.current().roots()).containsExactly(young.signer(), old.signer());
+        assertThat(second.nextStep())
+                .as("it may have been the first to distribute the new one")
+                .isEqualTo(start.plus(RootRotation.PROPAGATION));
+        second.take(young, told, start.plus(RootRotation.PROPAGATION));
+        assertThat(second.current().signer()).isEqualTo(young.signer());
+
+        var late = new RootRotation();
+        Instant after = START.plusSeconds(1).plus(RootRotation.PROPAGATION);
+        late.resume(old, told, after);
+        late.take(young, told, after);
+        assertThat(late.current().signer()).as("its time is over").isEqualTo(young.signer());
+        assertThat(late.current().roots()).containsExactly(young.signer(), old.signer());
+    }
+
+    @Test
+    void aRootThatWasTakenBackIsTrustedAsLongAsAnyOther() {
+        take(old, START);
+        take(young, START.plusSeconds(1));
+        Map<X509Certificate, Instant> told = rotation.retired();
+        rotation.take(old, told, START.plusSeconds(2));
+
+        Instant again = START.plus(Duration.ofDays(80));
+        rotation.take(young, told, again);
+
+        assertThat(signer()).isEqualTo(young.signer());
+        assertThat(rotation.retired()).containsEntry(old.signer(), again.plus(RootRotation.RETENTION));
+    }
 }

@@ -78,6 +78,13 @@ class RootStoreClusterTest {
             await().atMost(PATIENCE).until(() -> store.material().roots().size() == 2);
             assertThat(store.material().signer()).isEqualTo(old.signer());
             assertThat(store.material().roots()).containsExactly(young.signer(), old.signer());
+            try (var second = new RootStore(admin, "mesh-system", "cluster.local", clock, () -> {}, new Troubles())) {
+                second.open();
+                assertThat(second.material().signer())
+                        .as("a pilot that starts meanwhile goes on with the old one, whose key is still there")
+                        .isEqualTo(old.signer());
+                assertThat(second.material().roots()).containsExactly(young.signer(), old.signer());
+            }
 
             now = now.plus(RootRotation.PROPAGATION);
             admin.secrets()
@@ -102,6 +109,44 @@ class RootStoreClusterTest {
                 assertThat(later.material().roots())
                         .as("a pilot that starts later has the same")
                         .isEqualTo(store.material().roots());
+            }
+        }
+    }
+
+    @Test
+    void aPilotThatStartsWhileANewRootWaitsTrustsTheOldOneThoughItsKeyIsGone() throws Exception {
+        try (var apiServer = new TestApiServer(work);
+                var admin = apiServer.admin()) {
+            admin.resource(new NamespaceBuilder()
+                            .withNewMetadata()
+                            .withName("mesh-system")
+                            .endMetadata()
+                            .build())
+                    .create();
+            SigningMaterial old = CertificateAuthority.selfSigned("first", clock, "test");
+            SigningMaterial young = CertificateAuthority.selfSigned("second", clock, "test");
+            var plugged = new SecretBuilder()
+                    .withNewMetadata()
+                    .withName("cacerts")
+                    .withNamespace("mesh-system")
+                    .endMetadata()
+                    .withStringData(data(old))
+                    .build();
+            admin.resource(plugged).create();
+            try (var store = new RootStore(admin, "mesh-system", "cluster.local", clock, () -> {}, new Troubles())) {
+                store.open();
+                admin.resource(new SecretBuilder(plugged)
+                                .withStringData(data(young))
+                                .build())
+                        .update();
+                await().atMost(PATIENCE).until(() -> store.material().roots().size() == 2);
+                assertThat(store.material().signer()).isEqualTo(old.signer());
+            }
+            // It has ended before the new root signed.
+            try (var next = new RootStore(admin, "mesh-system", "cluster.local", clock, () -> {}, new Troubles())) {
+                next.open();
+                assertThat(next.material().signer()).as("there is no other key").isEqualTo(young.signer());
+                assertThat(next.material().roots()).containsExactly(young.signer(), old.signer());
             }
         }
     }
