@@ -6,12 +6,14 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import javax.security.auth.x500.X500Principal;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -36,6 +38,7 @@ final class RootRotation {
     private Instant nextAt = Instant.MAX;
     private final Map<Authority, Instant> distributed = new HashMap<>();
     private final Map<X509Certificate, Instant> retired = new LinkedHashMap<>();
+    private final Set<X509Certificate> written = new HashSet<>();
     // Those of the Secret, and those of what signs; of the last time.
     private Set<X509Certificate> active = Set.of();
     private List<X509Certificate> roots = List.of();
@@ -49,8 +52,14 @@ final class RootRotation {
 
     /// Takes what the Secret holds now, and what time it is.
     ///
-    /// @param elsewhere roots that other replicas have retired, or pilots of before; and until when each is trusted
+    /// @param elsewhere roots that replicas have retired, or pilots of before; and until when each is trusted. One
+    ///     that stood there before and is gone is trusted no longer, unless it signs or the Secret has it
     void take(SigningMaterial read, Map<X509Certificate, Instant> elsewhere, Instant now) {
+        var takenOut = new HashSet<>(written);
+        takenOut.removeAll(elsewhere.keySet());
+        retired.keySet().removeAll(takenOut);
+        written.clear();
+        written.addAll(elsewhere.keySet());
         elsewhere.forEach((root, until) -> retired.merge(root, until, RootRotation::later));
         SigningMaterial before = signing;
         if (before == null) {
@@ -74,7 +83,12 @@ final class RootRotation {
                     before,
                     nextAt);
         }
-        settle(read, now);
+        settle(read, takenOut, now);
+    }
+
+    /// These stand now where all pilots see them: who takes one out there wants it to be trusted no longer.
+    void kept(Set<X509Certificate> there) {
+        written.addAll(there);
     }
 
     /// At the start of a pilot, before the first [#take]: goes on signing with the root that others have said signs
@@ -106,13 +120,13 @@ final class RootRotation {
         return one.isAfter(other) ? one : other;
     }
 
-    private void settle(SigningMaterial read, Instant now) {
+    private void settle(SigningMaterial read, Set<X509Certificate> takenOut, Instant now) {
         Set<X509Certificate> all = new LinkedHashSet<>(read.roots());
         if (signing != null) {
             all.addAll(signing.roots());
         }
         for (var root : active) {
-            if (!all.contains(root)) {
+            if (!all.contains(root) && !takenOut.contains(root)) {
                 // It may have an older date, from when it was to be replaced and was not.
                 Instant until = retired.merge(root, now.plus(RETENTION), RootRotation::later);
                 LOGGER.atInfo().log(
@@ -136,6 +150,8 @@ final class RootRotation {
             }
         }
         all.forEach(root -> distributed.putIfAbsent(Authority.of(root), now));
+        // Should one come back that is trusted no longer, it is as new as any.
+        distributed.keySet().retainAll(all.stream().map(Authority::of).collect(Collectors.toSet()));
         roots = List.copyOf(new ArrayList<>(all));
     }
 

@@ -62,6 +62,8 @@ public final class RootStore implements AutoCloseable {
     private final List<SharedIndexInformer<Secret>> followed = new ArrayList<>();
     private final RootRotation rotation = new RootRotation();
     private volatile @Nullable SigningMaterial material;
+    // What stood in the Secret of retired roots when it was last read or written.
+    private Map<X509Certificate, Instant> known = Map.of();
     private String trouble = "";
 
     /// @param trustDomain named in a root that is made here
@@ -213,7 +215,8 @@ public final class RootStore implements AutoCloseable {
 
     private void take(SigningMaterial read) {
         Instant now = clock.instant();
-        Map<X509Certificate, Instant> elsewhere = retired();
+        Kept kept = kept();
+        Map<X509Certificate, Instant> elsewhere = kept.roots;
         SigningMaterial before = material;
         SigningMaterial older = before == null ? older() : null;
         if (older != null) {
@@ -224,7 +227,7 @@ public final class RootStore implements AutoCloseable {
         material = next;
         Map<X509Certificate, Instant> retired = rotation.retired();
         if (retired.entrySet().stream().anyMatch(root -> isNews(elsewhere.get(root.getKey()), root.getValue()))) {
-            keep(retired);
+            keep(retired, kept.secret);
         }
         if (before == null
                 || !before.chain().equals(next.chain())
@@ -253,45 +256,59 @@ public final class RootStore implements AutoCloseable {
         }
     }
 
-    // What some replica has kept; what cannot be read of it is as if it were not there.
-    private Map<X509Certificate, Instant> retired() {
-        var found = new HashMap<X509Certificate, Instant>();
+    /// What the Secret of retired roots holds.
+    ///
+    /// @param secret null: there is none, or it cannot be read
+    private record Kept(
+            Map<X509Certificate, Instant> roots, @Nullable Secret secret) {}
+
+    // What cannot be read is as it was: only what is taken out is trusted no longer.
+    private Kept kept() {
         Secret secret;
         try {
             secret = secret(RETIRED);
         } catch (KubernetesClientException e) {
             tell(RETIRED + " cannot be read: " + why(e));
-            return found;
+            return new Kept(known, null);
         }
-        if (secret == null || secret.getData() == null) {
-            return found;
-        }
-        for (String key : secret.getData().keySet()) {
-            if (key.endsWith(RETIRED_PEM)) {
-                String name = key.substring(0, key.length() - RETIRED_PEM.length());
-                try {
-                    found.put(
-                            Pems.certificates(text(secret, key), RETIRED + " " + key)
-                                    .getFirst(),
-                            Instant.parse(text(secret, name + RETIRED_UNTIL).strip()));
-                } catch (IllegalArgumentException | DateTimeParseException e) {
-                    tell("Secret " + namespace + "/" + RETIRED + ": " + key + " is passed over: " + e.getMessage());
+        var found = new HashMap<X509Certificate, Instant>();
+        if (secret != null && secret.getData() != null) {
+            for (String key : secret.getData().keySet()) {
+                if (key.endsWith(RETIRED_PEM)) {
+                    String name = key.substring(0, key.length() - RETIRED_PEM.length());
+                    try {
+                        found.put(
+                                Pems.certificates(text(secret, key), RETIRED + " " + key)
+                                        .getFirst(),
+                                Instant.parse(text(secret, name + RETIRED_UNTIL).strip()));
+                    } catch (IllegalArgumentException | DateTimeParseException e) {
+                        tell("Secret " + namespace + "/" + RETIRED + ": " + key + " is passed over: " + e.getMessage());
+                        known.forEach((root, until) -> {
+                            if (Pems.fingerprint(root).equals(name)) {
+                                found.put(root, until);
+                            }
+                        });
+                    }
                 }
             }
         }
-        return found;
+        known = Map.copyOf(found);
+        return new Kept(known, secret);
     }
 
-    private void keep(Map<X509Certificate, Instant> roots) {
+    // On what was read before, so that nothing is put back that is taken out meanwhile.
+    private void keep(Map<X509Certificate, Instant> roots, @Nullable Secret before) {
         var data = new TreeMap<String, String>();
+        if (before != null && before.getData() != null) {
+            data.putAll(before.getData());
+        }
         roots.forEach((root, until) -> {
             String name = Pems.fingerprint(root);
             data.put(name + RETIRED_PEM, encoded(Pems.text((Object) root)));
             data.put(name + RETIRED_UNTIL, encoded(until.toString()));
         });
         try {
-            Secret found = secret(RETIRED);
-            if (found == null) {
+            if (before == null) {
                 client.resource(new SecretBuilder()
                                 .withNewMetadata()
                                 .withName(RETIRED)
@@ -301,11 +318,14 @@ public final class RootStore implements AutoCloseable {
                                 .build())
                         .create();
             } else {
-                client.resource(new SecretBuilder(found).withData(data).build()).update();
+                client.resource(new SecretBuilder(before).withData(data).build())
+                        .update();
             }
+            rotation.kept(roots.keySet());
+            known = Map.copyOf(roots);
         } catch (KubernetesClientException e) {
-            // Of two replicas the watch tells the second what the first has written; it writes what is missing then.
-            if (e.getCode() != HttpURLConnection.HTTP_CONFLICT) {
+            // The watch tells of what another has written or taken out; what is missing then is written then.
+            if (e.getCode() != HttpURLConnection.HTTP_CONFLICT && e.getCode() != HttpURLConnection.HTTP_NOT_FOUND) {
                 tell("the roots that sign no more cannot be kept in " + RETIRED + ", so a pilot that starts later does"
                         + " not trust them: " + why(e));
             }

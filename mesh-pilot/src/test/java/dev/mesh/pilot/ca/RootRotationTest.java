@@ -58,11 +58,12 @@ class RootRotationTest {
 
     @Test
     void aPilotThatStartsLaterTrustsWhatOthersHaveRetired() {
-        rotation.take(young, Map.of(old.signer(), START.plusSeconds(10)), START);
+        Map<X509Certificate, Instant> told = Map.of(old.signer(), START.plusSeconds(10));
+        rotation.take(young, told, START);
 
         assertThat(signer()).isEqualTo(young.signer());
         assertThat(rotation.current().roots()).containsExactly(young.signer(), old.signer());
-        take(young, START.plusSeconds(10));
+        rotation.take(young, told, START.plusSeconds(10));
         assertThat(rotation.current().roots()).containsExactly(young.signer());
     }
 
@@ -161,5 +162,33 @@ class RootRotationTest {
 
         assertThat(signer()).isEqualTo(young.signer());
         assertThat(rotation.retired()).containsEntry(old.signer(), again.plus(RootRotation.RETENTION));
+    }
+
+    @Test
+    void whatIsTakenOutOfTheSecretIsTrustedNoLongerAndComesBackAsNew() {
+        take(old, START);
+        take(young, START.plusSeconds(1));
+        Instant step = START.plusSeconds(1).plus(RootRotation.PROPAGATION);
+        take(young, step);
+        assertThat(rotation.current().roots()).containsExactly(young.signer(), old.signer());
+        rotation.take(young, rotation.retired(), step.plusSeconds(1));
+
+        take(young, step.plusSeconds(2));
+        assertThat(rotation.current().roots()).containsExactly(young.signer());
+        assertThat(rotation.retired()).isEmpty();
+
+        take(old, step.plus(Duration.ofDays(1)));
+        assertThat(signer()).as("nobody has the other any more").isEqualTo(young.signer());
+    }
+
+    @Test
+    void whatSignsIsTrustedThoughItIsTakenOutOfTheSecret() {
+        take(old, START);
+        take(young, START.plusSeconds(1));
+        rotation.kept(rotation.retired().keySet());
+
+        take(young, START.plusSeconds(2));
+        assertThat(rotation.current().roots()).containsExactly(young.signer(), old.signer());
+        assertThat(rotation.retired()).as("to be written again").containsKey(old.signer());
     }
 }

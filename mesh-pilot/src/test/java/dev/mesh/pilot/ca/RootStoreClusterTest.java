@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -109,6 +110,23 @@ class RootStoreClusterTest {
                 assertThat(later.material().roots())
                         .as("a pilot that starts later has the same")
                         .isEqualTo(store.material().roots());
+
+                admin.secrets()
+                        .inNamespace("mesh-system")
+                        .withName("mesh-ca-retired-roots")
+                        .edit(secret ->
+                                new SecretBuilder(secret).withData(Map.of()).build());
+                await("what is taken out there is trusted no longer")
+                        .atMost(PATIENCE)
+                        .until(() -> store.material().roots().equals(List.of(young.signer()))
+                                && later.material().roots().equals(List.of(young.signer())));
+                assertThat(admin.secrets()
+                                .inNamespace("mesh-system")
+                                .withName("mesh-ca-retired-roots")
+                                .get()
+                                .getData())
+                        .as("nobody has written it again")
+                        .isNullOrEmpty();
             }
         }
     }
