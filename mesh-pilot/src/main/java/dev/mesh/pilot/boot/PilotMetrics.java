@@ -84,9 +84,9 @@ final class PilotMetrics implements PushObserver {
         expiry(
                 registry,
                 "root_cert",
-                "root certificate that ends first",
+                "root certificate of what signs now",
                 clock,
-                () -> identities.signsWith().get().roots());
+                () -> identities.signsWith().get().anchors());
         expiry(
                 registry,
                 "cert_chain",

@@ -73,7 +73,7 @@ public record SigningMaterial(List<X509Certificate> chain, PrivateKey key, List<
     }
 
     /// Those of the roots that the chain leads to.
-    List<X509Certificate> anchors() {
+    public List<X509Certificate> anchors() {
         X509Certificate last = chain.getLast();
         return roots.stream().filter(root -> isSignedBy(last, root)).toList();
     }
