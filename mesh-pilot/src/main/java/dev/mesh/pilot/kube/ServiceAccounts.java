@@ -8,6 +8,7 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
 import io.fabric8.kubernetes.client.informers.cache.ItemStore;
+import java.net.HttpURLConnection;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -69,18 +70,26 @@ public final class ServiceAccounts implements ItemStore<ServiceAccount>, AutoClo
     }
 
     /// Whether there is such an account. One that the watch has not told of is asked for; while accounts cannot be
-    /// watched at all, every one is believed to be there.
+    /// watched, or may not be asked for, every one is believed to be there.
     ///
     /// @throws KubernetesClientException if the API server cannot be asked
     public boolean exists(String namespace, String name) {
         String key = namespace + "/" + name;
-        if (!synced || known.containsKey(key)) {
+        if (!synced || !trouble.isEmpty() || known.containsKey(key)) {
             return true;
         }
         if (absent.getIfPresent(key) != null) {
             return false;
         }
-        if (client.serviceAccounts().inNamespace(namespace).withName(name).get() != null) {
+        try {
+            if (client.serviceAccounts().inNamespace(namespace).withName(name).get() != null) {
+                return true;
+            }
+        } catch (KubernetesClientException e) {
+            if (e.getCode() != HttpURLConnection.HTTP_FORBIDDEN) {
+                throw e;
+            }
+            // The right is lost, and the watch, which goes on until it is opened anew, has not said so yet.
             return true;
         }
         absent.put(key, true);
