@@ -5,10 +5,13 @@ import java.io.IOException;
 import java.net.Socket;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
+import java.security.cert.CertPathValidatorException;
+import java.security.cert.CertPathValidatorException.BasicReason;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateExpiredException;
 import java.security.cert.X509Certificate;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.Supplier;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.TrustManagerFactory;
@@ -19,6 +22,7 @@ import org.slf4j.LoggerFactory;
 /// Trusts clients whose certificates lead to the mesh's roots of that moment. Thread-safe.
 public final class MeshTrust extends X509ExtendedTrustManager {
     private static final Logger LOGGER = LoggerFactory.getLogger(MeshTrust.class);
+    private static final int LONGEST_SHOWN = 200;
 
     private final Supplier<List<X509Certificate>> roots;
     private final Troubles troubles;
@@ -61,7 +65,7 @@ public final class MeshTrust extends X509ExtendedTrustManager {
             manager().checkClientTrusted(chain, authType);
         } catch (CertificateException e) {
             if (chain.length > 0) {
-                String sentence = refusal(chain[0], e);
+                String sentence = refusal(chain, e);
                 LOGGER.atWarn().log("{}", sentence);
                 troubles.happened("refused certificate of " + subject(chain[0]), sentence);
             }
@@ -69,11 +73,15 @@ public final class MeshTrust extends X509ExtendedTrustManager {
         }
     }
 
-    private static String refusal(X509Certificate leaf, CertificateException why) {
+    private String refusal(X509Certificate[] chain, CertificateException why) {
+        X509Certificate leaf = chain[0];
         String whose = "refused a client's certificate (" + subject(leaf) + "): ";
+        if (!isForTime(why) || !isOurs(chain)) {
+            return whose + shown(String.valueOf(why.getMessage()));
+        }
         try {
             leaf.checkValidity();
-            return whose + why.getMessage();
+            return whose + shown(String.valueOf(why.getMessage()));
         } catch (CertificateExpiredException e) {
             return whose + "it ended at " + leaf.getNotAfter().toInstant()
                     + "; its proxy could not renew it in time, and gets a new one by its token when it is started anew";
@@ -82,16 +90,58 @@ public final class MeshTrust extends X509ExtendedTrustManager {
         }
     }
 
-    // The name of a workload is a URI among the alternative names.
+    // The time is looked at before the signature is: whoever says that his issuer is ours may be anyone.
+    private boolean isOurs(X509Certificate[] chain) {
+        List<X509Certificate> trusted = roots.get();
+        for (int i = 0; i < chain.length; i++) {
+            X509Certificate at = chain[i];
+            if (trusted.stream().anyMatch(root -> SigningMaterial.isSignedBy(at, root))) {
+                return true;
+            }
+            if (i + 1 < chain.length && !SigningMaterial.isSignedBy(at, chain[i + 1])) {
+                return false;
+            }
+        }
+        return false;
+    }
+
+    private static boolean isForTime(Throwable why) {
+        for (Throwable at = why; at != null; at = at.getCause()) {
+            if (at instanceof CertPathValidatorException of
+                    && (of.getReason() == BasicReason.EXPIRED || of.getReason() == BasicReason.NOT_YET_VALID)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    // The name of a workload is a URI among the alternative names. A stranger calls himself what he likes.
     private static String subject(X509Certificate leaf) {
         try {
             var names = leaf.getSubjectAlternativeNames();
-            return names == null || names.isEmpty()
-                    ? leaf.getSubjectX500Principal().getName()
-                    : String.valueOf(names.iterator().next().getLast());
+            return shown(
+                    names == null || names.isEmpty()
+                            ? leaf.getSubjectX500Principal().getName()
+                            : String.valueOf(names.iterator().next().getLast()));
         } catch (CertificateException e) {
-            return leaf.getSubjectX500Principal().getName();
+            return shown(leaf.getSubjectX500Principal().getName());
         }
+    }
+
+    // Short, and without what a terminal obeys or does not show.
+    private static String shown(String text) {
+        var shown = new StringBuilder();
+        text.codePoints().limit(LONGEST_SHOWN).forEach(c -> {
+            switch (Character.getType(c)) {
+                case Character.CONTROL,
+                        Character.FORMAT,
+                        Character.SURROGATE,
+                        Character.LINE_SEPARATOR,
+                        Character.PARAGRAPH_SEPARATOR -> shown.append(String.format(Locale.ROOT, "\\u%04x", c));
+                default -> shown.appendCodePoint(c);
+            }
+        });
+        return text.codePointCount(0, text.length()) > LONGEST_SHOWN ? shown + "..." : shown.toString();
     }
 
     @Override

@@ -84,7 +84,7 @@ public record SigningMaterial(List<X509Certificate> chain, PrivateKey key, List<
                 || now.isBefore(signer().getNotBefore().toInstant());
     }
 
-    private static boolean isSignedBy(X509Certificate certificate, X509Certificate by) {
+    static boolean isSignedBy(X509Certificate certificate, X509Certificate by) {
         try {
             certificate.verify(by.getPublicKey());
             return certificate.getIssuerX500Principal().equals(by.getSubjectX500Principal());

@@ -45,7 +45,10 @@ public final class Troubles {
     public void happened(String subject, String sentence) {
         Instant now = clock.instant();
         bySubject.values().removeIf(told -> !told.until.isAfter(now));
-        if (bySubject.size() < MOST || bySubject.containsKey(subject)) {
+        long happened = bySubject.values().stream()
+                .filter(told -> !told.until.equals(Instant.MAX))
+                .count();
+        if (happened < MOST || bySubject.containsKey(subject)) {
             bySubject.put(subject, new Told(sentence, now.plus(LATELY)));
         }
     }

@@ -54,4 +54,15 @@ class TroublesTest {
         troubles.happened("peer", "refused");
         assertThat(troubles.all()).containsExactly("refused");
     }
+
+    @Test
+    void whatHappenedHasRoomBesideAnyNumberOfTroubles() {
+        for (int i = 0; i < 100; i++) {
+            troubles.tell("kind " + i, "cannot be read " + i);
+        }
+
+        troubles.happened("peer", "refused");
+
+        assertThat(troubles.all()).hasSize(101).contains("refused");
+    }
 }
