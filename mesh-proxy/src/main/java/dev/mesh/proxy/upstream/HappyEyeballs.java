@@ -81,10 +81,11 @@ final class HappyEyeballs {
     }
 
     private void won(Channel channel) {
-        finish();
+        // Before the others are closed: that fails them within the call, and the last failure would be the outcome.
         if (!promise.trySuccess(channel)) {
             channel.close();
         }
+        finish();
     }
 
     private void timeIsUp() {

@@ -10,6 +10,7 @@ import io.netty.util.concurrent.Promise;
 import java.net.ConnectException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
+import java.nio.channels.ClosedChannelException;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -39,6 +40,10 @@ class HappyEyeballsTest {
         clock.freezeTime();
         return HappyEyeballs.connect(clock.eventLoop(), List.of(IPV4, IPV6), Duration.ofSeconds(1), address -> {
             var attempt = new Tried(new EmbeddedChannel(), clock.eventLoop().newPromise());
+            // As Netty does it, within the call that closes.
+            attempt.channel()
+                    .closeFuture()
+                    .addListener(closed -> attempt.connected().tryFailure(new ClosedChannelException()));
             tried.put(address, attempt);
             return new HappyEyeballs.Attempt(attempt.channel(), attempt.connected());
         });
