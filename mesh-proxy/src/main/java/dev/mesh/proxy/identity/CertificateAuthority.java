@@ -16,7 +16,8 @@ public interface CertificateAuthority {
 
     /// @param request PKCS #10, as PEM
     /// @param validity that is asked for; the authority may give less
-    /// @return blocks of PEM: the certificate first, then intermediates, the root last
+    /// @return blocks of PEM: the certificate first, then intermediates; of several blocks the last is the root, or
+    /// all roots while one is replaced
     /// @throws Unsigned with the reason
     List<String> sign(String request, Duration validity) throws Unsigned;
 }

@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.random.RandomGenerator;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -43,7 +44,7 @@ public final class WorkloadIdentity implements Secrets, AutoCloseable {
     public record Wanted(String uri, WorkloadKey.Kind key, Duration validity, Path root) {}
 
     /// A certificate with its key, in effect until it ends.
-    private record Held(X509Certificate certificate, Secret secret, String root) {}
+    private record Held(X509Certificate certificate, Secret secret, List<String> roots) {}
 
     private record Roots(@Nullable Secret file, Held held, Secret secret) {}
 
@@ -188,8 +189,19 @@ public final class WorkloadIdentity implements Secrets, AutoCloseable {
         WorkloadKey key = WorkloadKey.generate(wanted.key);
         List<String> answer = authority.sign(key.request(wanted.uri), wanted.validity);
         List<X509Certificate> chain;
+        List<X509Certificate> roots;
         try {
-            chain = WorkloadKey.certificates(String.join("\n", answer));
+            // The roots come last, and are no part of what is shown to peers: there are several while one is replaced.
+            int blocks = answer.size();
+            if (blocks > 1) {
+                chain = WorkloadKey.certificates(String.join("\n", answer.subList(0, blocks - 1)));
+                roots = WorkloadKey.certificates(answer.getLast());
+            } else {
+                List<X509Certificate> all = WorkloadKey.certificates(String.join("\n", answer));
+                int shown = Math.max(1, all.size() - 1);
+                chain = all.subList(0, shown);
+                roots = all.subList(shown, all.size());
+            }
         } catch (GeneralSecurityException e) {
             throw new CertificateAuthority.Unsigned(
                     "the certificate authority answered with what is no certificate: " + e.getMessage());
@@ -207,19 +219,14 @@ public final class WorkloadIdentity implements Secrets, AutoCloseable {
                     .log("the certificate is for another identity than was asked for (look at TRUST_DOMAIN and"
                             + " SERVICE_ACCOUNT)");
         }
-        // The root comes last, and is no part of what is shown to peers.
-        boolean hasRoot = chain.size() > 1;
-        var shown = new StringBuilder();
-        for (X509Certificate one : hasRoot ? chain.subList(0, chain.size() - 1) : chain) {
-            shown.append(pem(one));
-        }
+        String shown = chain.stream().map(WorkloadIdentity::pem).collect(Collectors.joining());
         Secret secret = Secret.newBuilder()
                 .setName(CERTIFICATE)
                 .setTlsCertificate(TlsCertificate.newBuilder()
-                        .setCertificateChain(inline(shown.toString()))
+                        .setCertificateChain(inline(shown))
                         .setPrivateKey(inline(key.pem())))
                 .build();
-        return new Held(own, secret, hasRoot ? pem(chain.getLast()) : "");
+        return new Held(own, secret, roots.stream().map(WorkloadIdentity::pem).toList());
     }
 
     private void lookAtClock(X509Certificate certificate) throws CertificateAuthority.Unsigned {
@@ -317,10 +324,10 @@ public final class WorkloadIdentity implements Secrets, AutoCloseable {
         String pem = file == null
                 ? ""
                 : file.getValidationContext().getTrustedCa().getInlineBytes().toStringUtf8();
+        String sent = now.roots.stream().filter(root -> !holds(pem, root)).collect(Collectors.joining());
         Secret secret = Secret.newBuilder()
                 .setName(ROOT)
-                .setValidationContext(CertificateValidationContext.newBuilder()
-                        .setTrustedCa(inline(now.root.isEmpty() || holds(pem, now.root) ? pem : now.root + pem)))
+                .setValidationContext(CertificateValidationContext.newBuilder().setTrustedCa(inline(sent + pem)))
                 .build();
         if (last != null && last.secret.equals(secret)) {
             secret = last.secret;

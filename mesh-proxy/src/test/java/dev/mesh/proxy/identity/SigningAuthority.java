@@ -28,6 +28,8 @@ public final class SigningAuthority implements CertificateAuthority {
     private Duration skew = Duration.ZERO;
     private @Nullable String refusal;
     private boolean othersKey;
+    private String otherRoot = "";
+    private boolean oneBlock;
 
     public SigningAuthority(Clock clock) throws Exception {
         this.clock = clock;
@@ -81,6 +83,16 @@ public final class SigningAuthority implements CertificateAuthority {
         othersKey = yes;
     }
 
+    /// @param pem that its answers end with beside its own root, in the same block
+    public synchronized void replacedBy(String pem) {
+        otherRoot = pem;
+    }
+
+    /// Whether its answers are one block of all certificates.
+    public synchronized void oneBlock(boolean yes) {
+        oneBlock = yes;
+    }
+
     /// The names that were asked for, by request.
     public synchronized List<String> asked() {
         return List.copyOf(asked);
@@ -116,7 +128,9 @@ public final class SigningAuthority implements CertificateAuthority {
                 builder.publicKey(new JcaPEMKeyConverter().getPublicKey(csr.getSubjectPublicKeyInfo()));
             }
             var signed = builder.buildIssuedBy(intermediate);
-            return List.of(signed.getCertificatePEM(), intermediate.getCertificatePEM(), root.getCertificatePEM());
+            var blocks = List.of(
+                    signed.getCertificatePEM(), intermediate.getCertificatePEM(), root.getCertificatePEM() + otherRoot);
+            return oneBlock ? List.of(String.join("", blocks)) : blocks;
         } catch (Unsigned e) {
             throw e;
         } catch (Exception e) {

@@ -218,4 +218,27 @@ class WorkloadIdentityTest {
         Files.writeString(root, other);
         assertThat(WorkloadKey.certificates(roots())).hasSize(2);
     }
+
+    @Test
+    void allRootsOfAnAnswerAreTrustedAndNoneIsShown() throws Exception {
+        String other = new SigningAuthority(time).root();
+        authority.replacedBy(other);
+        identity.start();
+        waits();
+
+        assertThat(chain(secret("default"))).hasSize(2);
+        assertThat(WorkloadKey.certificates(roots()))
+                .containsExactlyInAnyOrderElementsOf(WorkloadKey.certificates(authority.root() + other));
+    }
+
+    @Test
+    void anAnswerOfOneBlockEndsWithTheRoot() throws Exception {
+        Files.delete(root);
+        authority.oneBlock(true);
+        identity.start();
+        waits();
+
+        assertThat(chain(secret("default"))).hasSize(2);
+        assertThat(roots()).isEqualToIgnoringWhitespace(authority.root());
+    }
 }
