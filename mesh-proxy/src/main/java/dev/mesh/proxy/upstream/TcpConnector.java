@@ -24,6 +24,8 @@ import io.netty.channel.unix.IntegerUnixChannelOption;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
+import java.net.Inet4Address;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
@@ -129,7 +131,7 @@ public final class TcpConnector implements Connector {
         }
         InetSocketAddress source = spec.sources().of(address);
         ClientSource client = options.source();
-        if (client != null && unix == null) {
+        if (client != null && passesFor(client.address(), address)) {
             source = new InetSocketAddress(client.address(), 0);
             bootstrap.option(EpollChannelOption.IP_TRANSPARENT, true);
             if (client.mark() != 0) {
@@ -171,6 +173,15 @@ public final class TcpConnector implements Connector {
             }
         });
         return new HappyEyeballs.Attempt(channel, promise);
+    }
+
+    /// Whether a connection to `target` can come from `client`'s address: it is of the same family, and the target's
+    /// answers go through the network, where they are led back to this proxy. Those of a loopback address do not.
+    static boolean passesFor(InetAddress client, SocketAddress target) {
+        return target instanceof InetSocketAddress to
+                && to.getAddress() != null
+                && !to.getAddress().isLoopbackAddress()
+                && client instanceof Inet4Address == to.getAddress() instanceof Inet4Address;
     }
 
     // What is not said is left to the machine, as in Envoy.
