@@ -40,7 +40,7 @@ public final class HttpPool implements ClientConnection.Observer {
     private int connecting;
     private boolean draining;
 
-    /// @param onEmpty called when its last connection has gone and nobody waits for another
+    /// @param onEmpty called when it has no connection, or no more, and nobody waits for one
     HttpPool(
             EventLoop loop,
             Connector connector,
@@ -82,6 +82,7 @@ public final class HttpPool implements ClientConnection.Observer {
         if (!breaker.tryPending()) {
             cluster.stats().rqPendingOverflow.inc();
             callback.onFailure(PoolFailure.OVERFLOW, "");
+            noticeEmpty();
             return () -> {};
         }
         var waiter = new Waiting(callback);
