@@ -131,6 +131,14 @@ public final class ClusterReader {
                 e.reasons().forEach(reason -> reasons.add("transport_socket." + reason));
             }
         }
+        if (discovery == Discovery.STRICT_DNS) {
+            // What the resolver has no part in is wrong at once, and not only in the log of its thread.
+            try {
+                hosts(proto.getLoadAssignment(), Resolver.ANY_NAME);
+            } catch (ConfigRejected e) {
+                e.reasons().forEach(reason -> reasons.add("load_assignment." + reason));
+            }
+        }
         if (!reasons.isEmpty()) {
             throw new ConfigRejected(reasons);
         }
@@ -1055,6 +1063,19 @@ public final class ClusterReader {
 
         /// Whether names are allowed.
         boolean names();
+
+        /// Takes every name, and asks nobody: for what is to be looked at without its addresses.
+        Resolver ANY_NAME = new Resolver() {
+            @Override
+            public List<InetAddress> resolve(String address, String path) {
+                return List.of(InetAddress.getLoopbackAddress());
+            }
+
+            @Override
+            public boolean names() {
+                return true;
+            }
+        };
 
         /// IP addresses only.
         Resolver LITERALS = new Resolver() {

@@ -11,6 +11,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.concurrent.LinkedBlockingQueue;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.AfterAll;
@@ -179,6 +180,26 @@ class ClusterFieldsTest {
                         e -> assertThat(e.reasons())
                                 .anyMatch(reason -> reason.endsWith("additional_addresses[0].address: not supported"
                                         + " (expected: a socket_address, in a cluster of type STATIC or EDS)")));
+    }
+
+    @Test
+    void whatANamedEndpointMayNotHaveIsRefusedBeforeItIsResolved() {
+        String endpoint =
+                "endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: nowhere.invalid, "
+                        + "port_value: 1}}, $MORE}}]}]";
+        for (var more : Map.of(
+                        "additional_addresses: [{address: {socket_address: {address: 127.0.0.1, port_value: 1}}}]",
+                        "load_assignment.endpoints[0].lb_endpoints[0].endpoint.additional_addresses[0].address: not"
+                                + " supported (expected: a socket_address, in a cluster of type STATIC or EDS)",
+                        "health_check_config: {port_value: 1}",
+                        "load_assignment.endpoints[0].lb_endpoints[0].endpoint.health_check_config")
+                .entrySet()) {
+            assertThatThrownBy(() -> proxy(cluster("up", endpoint.replace("$MORE", more.getKey()))
+                            .replace("STATIC", "STRICT_DNS")))
+                    .isInstanceOfSatisfying(
+                            ConfigRejected.class,
+                            e -> assertThat(e.reasons()).anyMatch(reason -> reason.contains(more.getValue())));
+        }
     }
 
     @Test
