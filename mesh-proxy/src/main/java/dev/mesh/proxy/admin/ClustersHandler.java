@@ -81,6 +81,7 @@ final class ClustersHandler {
                 line(out, at, "cx_total", stats.cxTotal().value());
                 line(out, at, "rq_active", stats.rqActive().value());
                 line(out, at, "rq_error", stats.rqError().value());
+                line(out, at, "rq_pending_active", stats.rqPendingActive().value());
                 line(out, at, "rq_success", stats.rqSuccess().value());
                 line(out, at, "rq_timeout", stats.rqTimeout().value());
                 line(out, at, "rq_total", stats.rqTotal().value());
@@ -200,6 +201,7 @@ final class ClustersHandler {
         stat(stats, "cx_total", "COUNTER", from.cxTotal().value());
         stat(stats, "rq_active", "GAUGE", from.rqActive().value());
         stat(stats, "rq_error", "COUNTER", from.rqError().value());
+        stat(stats, "rq_pending_active", "GAUGE", from.rqPendingActive().value());
         stat(stats, "rq_success", "COUNTER", from.rqSuccess().value());
         stat(stats, "rq_timeout", "COUNTER", from.rqTimeout().value());
         stat(stats, "rq_total", "COUNTER", from.rqTotal().value());

@@ -10,6 +10,7 @@ public record HostStats(
         Counter cxConnectFail,
         Counter rqTotal,
         Gauge rqActive,
+        Gauge rqPendingActive,
         Counter rqSuccess,
         Counter rqError,
         Counter rqTimeout) {
@@ -19,6 +20,7 @@ public record HostStats(
                 new Gauge(),
                 new Counter(),
                 new Counter(),
+                new Gauge(),
                 new Gauge(),
                 new Counter(),
                 new Counter(),

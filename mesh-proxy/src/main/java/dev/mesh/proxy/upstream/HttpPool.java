@@ -89,6 +89,7 @@ public final class HttpPool implements ClientConnection.Observer {
         waiting.add(waiter);
         cluster.stats().rqPendingTotal.inc();
         cluster.stats().rqPendingActive.inc();
+        host.stats().rqPendingActive().inc();
         connectIfNeeded();
         return waiter::cancel;
     }
@@ -325,6 +326,7 @@ public final class HttpPool implements ClientConnection.Observer {
             over = true;
             breaker.pendingDone();
             cluster.stats().rqPendingActive.dec();
+            host.stats().rqPendingActive().dec();
             return true;
         }
     }
