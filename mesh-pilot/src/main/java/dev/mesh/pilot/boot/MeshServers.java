@@ -1,6 +1,7 @@
 package dev.mesh.pilot.boot;
 
 import dev.mesh.api.finding.Finding;
+import dev.mesh.api.k8s.Namespace;
 import dev.mesh.pilot.ca.Accounts;
 import dev.mesh.pilot.ca.Authentication;
 import dev.mesh.pilot.ca.CertificateAuthority;
@@ -35,11 +36,13 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Deque;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -198,7 +201,17 @@ final class MeshServers implements AutoCloseable {
 
             @Override
             public Collection<Standing> standing() {
-                return source.standing();
+                // What is not discovered is another mesh's to speak of.
+                Map<String, Map<String, String>> labels = pilot.objects().stream()
+                        .filter(object -> object.spec() instanceof Namespace)
+                        .collect(Collectors.toMap(
+                                object -> object.ref().name(),
+                                object -> object.metadata().labels(),
+                                (one, _) -> one));
+                return source.standing().stream()
+                        .filter(standing -> pilot.discovers(
+                                labels.getOrDefault(standing.ref().namespace(), Map.of())))
+                        .toList();
             }
 
             @Override

@@ -212,6 +212,43 @@ class StatusClusterTest {
     }
 
     @Test
+    void whatAnotherMeshSaysInNamespacesThatAreNotDiscoveredStays() throws IOException {
+        apply("""
+                apiVersion: v1
+                kind: ConfigMap
+                metadata: {name: mesh, namespace: mesh-system}
+                data:
+                  mesh: |
+                    discoverySelectors: [{matchLabels: {kubernetes.io/metadata.name: shop}}]
+                ---
+                apiVersion: v1
+                kind: Namespace
+                metadata: {name: far}
+                """);
+        apply(rule("told", "", "web", "/a").replace("namespace: shop", "namespace: far"));
+        var rules = admin.genericKubernetesResources("networking.istio.io/v1", "VirtualService")
+                .inNamespace("far");
+        rules.withName("told").subresource("status").patch(PatchContext.of(PatchType.JSON_MERGE), """
+                        {"status": {"conditions": [{"type": "PassedAnalysis", "status": "False"}]}}
+                        """);
+        String written = rules.withName("told").get().getMetadata().getResourceVersion();
+        try {
+            apply(rule("lost", "", "nowhere", "/a"));
+            pilot(server.kubeconfig(), "default");
+            awaitMissingHost("lost");
+            apply(rule("last", "", "nowhere", "/a"));
+            awaitMissingHost("last"); // a pass over all objects has ended before
+
+            assertThat(rules.withName("told").get().getMetadata().getResourceVersion())
+                    .as("not written on")
+                    .isEqualTo(written);
+        } finally {
+            rules.delete();
+            admin.configMaps().inNamespace("mesh-system").withName("mesh").delete();
+        }
+    }
+
+    @Test
     void missingRightsAreSaidAndOnceTheyAreThereItIsWritten() throws IOException {
         apply(rule("lost", "", "nowhere", "/a"));
         apply("""
