@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.mesh.proxy.filter.ConfigRejected;
 import dev.mesh.proxy.io.Loops;
+import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
@@ -162,12 +164,12 @@ class ClusterFieldsTest {
                 var proxy = proxy(cluster("up", endpoint.replace("$PORT", Integer.toString(upstream.port()))))) {
             assertThat(ask(proxy)).startsWith("HTTP/1.1 200").endsWith("ok");
         }
-        int closed;
-        try (var upstream = ScriptedUpstream.answering("ok")) {
-            closed = upstream.port();
-        }
-        try (var proxy = proxy(cluster("up", endpoint.replace("$PORT", Integer.toString(closed))))) {
-            assertThat(ask(proxy)).startsWith("HTTP/1.1 503").endsWith("reset reason: remote connection failure");
+        // Bound, so that nobody else gets the port, and not listening.
+        try (var closed = new Socket()) {
+            closed.bind(new InetSocketAddress(0));
+            try (var proxy = proxy(cluster("up", endpoint.replace("$PORT", Integer.toString(closed.getLocalPort()))))) {
+                assertThat(ask(proxy)).startsWith("HTTP/1.1 503").endsWith("reset reason: remote connection failure");
+            }
         }
         assertThatThrownBy(() -> proxy(cluster(
                         "up",
