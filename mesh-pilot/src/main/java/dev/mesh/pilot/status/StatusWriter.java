@@ -41,7 +41,6 @@ public final class StatusWriter implements AutoCloseable {
     private static final int NOT_FOUND = 404;
     private static final int CONFLICT = 409;
     private static final long PAUSE_MILLIS = 1000;
-    private static final Duration AGAIN = Duration.ofSeconds(60);
     private static final Duration ALLOWED_YET = Duration.ofSeconds(10);
 
     /// What is known of the mesh now; any thread.
@@ -64,13 +63,9 @@ public final class StatusWriter implements AutoCloseable {
     private final AtomicBoolean due = new AtomicBoolean();
     private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().name("status").daemon(true).factory());
-    // By the thread alone: what was written, or tried, upon which version of an object.
-    private final Map<ResourceRef, Tried> tried = new HashMap<>();
+    // By the thread alone.
+    private final Attempts attempts = new Attempts();
     private final Map<String, Instant> forbidden = new HashMap<>();
-
-    /// @param resourceVersion upon which it was tried: until the watch brings another, there is no news
-    /// @param again when it is tried again all the same
-    private record Tried(String resourceVersion, Instant again) {}
 
     /// @param namespace of the pilot, where the Lease is
     /// @param identity of this replica, such as its pod's name
@@ -130,36 +125,30 @@ public final class StatusWriter implements AutoCloseable {
             if (standing.forAll() && !forAll) {
                 continue;
             }
-            var patch = Conditions.patch(
-                    findings.getOrDefault(standing.ref(), List.of()),
-                    standing.inUse(),
-                    standing.generation(),
-                    standing.status(),
-                    now);
+            var found = findings.getOrDefault(standing.ref(), List.of());
+            var patch = Conditions.patch(found, standing.inUse(), standing.generation(), standing.status(), now);
             if (patch.isEmpty()) {
-                tried.remove(standing.ref());
-            } else if (isDue(standing, now)) {
+                attempts.forget(standing.ref());
+            } else if (mayWrite(standing, now)
+                    && attempts.isDue(standing.ref(), standing.resourceVersion(), found, now)) {
                 if (writes == MOST_AT_ONCE || !leader.leads()) {
                     more = true;
                     break;
                 }
                 writes++;
+                attempts.begin(standing.ref(), standing.resourceVersion(), found, now);
                 write(standing, patch, now);
             }
         }
         if (!more) {
-            tried.keySet().retainAll(there);
+            attempts.retain(there);
         }
         return more;
     }
 
-    private boolean isDue(Standing standing, Instant now) {
+    private boolean mayWrite(Standing standing, Instant now) {
         Instant allowed = forbidden.get(kind(standing));
-        Tried last = tried.get(standing.ref());
-        return (allowed == null || !now.isBefore(allowed))
-                && (last == null
-                        || !last.resourceVersion.equals(standing.resourceVersion())
-                        || !now.isBefore(last.again));
+        return allowed == null || !now.isBefore(allowed);
     }
 
     private static String kind(Standing standing) {
@@ -169,13 +158,12 @@ public final class StatusWriter implements AutoCloseable {
     private void write(Standing standing, Map<String, @Nullable Object> patch, Instant now) {
         ResourceRef ref = standing.ref();
         String subject = "status of " + kind(standing);
-        tried.put(ref, new Tried(standing.resourceVersion(), now.plus(AGAIN)));
         var body = new LinkedHashMap<String, Object>();
         // Only upon what was looked at: who wrote meanwhile is not overwritten.
         body.put("metadata", Map.of("resourceVersion", standing.resourceVersion()));
         body.put("status", patch);
         try {
-            client.genericKubernetesResources(new ResourceDefinitionContext.Builder()
+            var written = client.genericKubernetesResources(new ResourceDefinitionContext.Builder()
                             .withGroup(ref.group())
                             .withVersion(standing.version())
                             .withKind(ref.kind())
@@ -186,12 +174,13 @@ public final class StatusWriter implements AutoCloseable {
                     .withName(ref.name())
                     .subresource("status")
                     .patch(PatchContext.of(PatchType.JSON_MERGE), Serialization.asJson(body));
+            attempts.taken(ref, written.getMetadata().getResourceVersion());
             forbidden.remove(kind(standing));
             troubles.over(subject);
         } catch (KubernetesClientException e) {
             switch (e.getCode()) {
                 case FORBIDDEN -> {
-                    tried.remove(ref);
+                    attempts.forget(ref);
                     forbidden.put(kind(standing), now.plus(ALLOWED_YET));
                     troubles.tell(
                             subject,
