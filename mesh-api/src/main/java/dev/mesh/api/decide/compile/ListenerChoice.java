@@ -5,12 +5,14 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import dev.mesh.api.decide.explain.Explanation.Step;
 import dev.mesh.api.decide.explain.RequestDescription;
 import io.envoyproxy.envoy.config.core.v3.TrafficDirection;
+import io.envoyproxy.envoy.config.listener.v3.AdditionalAddress;
 import io.envoyproxy.envoy.config.listener.v3.Listener;
 import io.envoyproxy.envoy.extensions.filters.listener.original_dst.v3.OriginalDst;
 import io.envoyproxy.envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager;
 import io.envoyproxy.envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy;
 import java.net.InetAddress;
 import java.util.List;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// Which listener a described connection comes to.
@@ -30,7 +32,16 @@ final class ListenerChoice {
     ListenerChoice(List<Listener> listeners, RequestDescription request, List<String> addresses) {
         this.listeners = listeners;
         this.request = request;
-        this.addresses = addresses;
+        this.addresses = addresses.stream().map(ListenerChoice::plain).toList();
+    }
+
+    // One form of an address, for IPv6 has many, and URLs put it in brackets.
+    private static String plain(String literal) {
+        try {
+            return InetAddress.ofLiteral(literal.replaceAll("[\\[\\]]", "")).getHostAddress();
+        } catch (IllegalArgumentException e) {
+            return literal;
+        }
     }
 
     /// Writes down what is said of each.
@@ -66,7 +77,7 @@ final class ListenerChoice {
         String literal =
                 addresses.isEmpty() ? listener.getAddress().getSocketAddress().getAddress() : addresses.getFirst();
         try {
-            return InetAddress.ofLiteral(literal.replaceAll("[\\[\\]]", ""));
+            return InetAddress.ofLiteral(literal);
         } catch (IllegalArgumentException e) {
             return InetAddress.getLoopbackAddress();
         }
@@ -93,7 +104,7 @@ final class ListenerChoice {
         }
         boolean anywhere = at.getAddress().equals("0.0.0.0") || at.getAddress().equals("::");
         int score = 0;
-        if (addresses.contains(at.getAddress())) {
+        if (isAt(listener)) {
             score += 4;
         } else if (!addresses.isEmpty()) {
             return anywhere ? 1 : -1;
@@ -105,6 +116,15 @@ final class ListenerChoice {
             return -1;
         }
         return http == !request.scheme().equals("tcp") ? score + 2 : score;
+    }
+
+    // A Service of both families has its second address there.
+    private boolean isAt(Listener listener) {
+        return Stream.concat(
+                        Stream.of(listener.getAddress()),
+                        listener.getAdditionalAddressesList().stream().map(AdditionalAddress::getAddress))
+                .anyMatch(address ->
+                        addresses.contains(plain(address.getSocketAddress().getAddress())));
     }
 
     private boolean isOfDirection(Listener listener) {

@@ -119,6 +119,7 @@ class ExplainTest {
               - name: 10.0.0.1_443
                 traffic_direction: OUTBOUND
                 address: {socket_address: {address: 10.0.0.1, port_value: 443}}
+                additional_addresses: [{address: {socket_address: {address: "fd00::1", port_value: 443}}}]
                 filter_chains:
                 - filters:
                   - {name: tcp, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: o, cluster: "outbound|443||db.shop.svc.cluster.local"}}
@@ -155,6 +156,7 @@ class ExplainTest {
     void aListenerAtAnAddressIsForItsHostAlone() {
         assertThat(outcome(inAPod("https://db.shop/", false)).listener()).isEqualTo("10.0.0.1_443");
         assertThat(outcome(inAPod("https://10.0.0.1/", false)).listener()).isEqualTo("10.0.0.1_443");
+        assertThat(outcome(inAPod("https://[fd00:0::1]/", false)).listener()).isEqualTo("10.0.0.1_443");
         assertThat(outcome(inAPod("https://db.other/", false)).listener()).isEqualTo("virtualOutbound");
     }
 
